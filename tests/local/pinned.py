@@ -1,0 +1,62 @@
+"""What the stack installs: virtual environments and npm packages, each at pinned versions, once."""
+
+import base64
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import place
+
+
+class InstallFailed(Exception):
+    """A package that could not be had; the text holds the installer's own words."""
+
+
+def run(argv: list, **options) -> subprocess.CompletedProcess:
+    done = subprocess.run(argv, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, **options)
+    if done.returncode != 0:
+        raise InstallFailed(f"{' '.join(map(str, argv))} ended with status {done.returncode}\n{done.stdout[-4000:]}")
+    return done
+
+
+def venv(purpose: str, say) -> Path:
+    """The folder of the virtual environment for `requirements-{purpose}.txt`; made anew when the file has changed."""
+    requirements = place.HERE / f"requirements-{purpose}.txt"
+    wanted = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
+    folder = place.local_dir() / f"venv-{purpose}"
+    mark = folder / ".requirements-sha256"
+    if mark.is_file() and mark.read_text() == wanted:
+        return folder
+    say(f"installing {requirements.name}")
+    shutil.rmtree(folder, ignore_errors=True)
+    run([sys.executable, "-m", "venv", str(folder)])
+    run([str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+         "--no-input", "-r", str(requirements)])
+    mark.write_text(wanted)
+    return folder
+
+
+def npm_package(name: str, version: str, integrity: str, folder: Path, say) -> Path:
+    """Unpacks an npm package, if it is the one that `integrity` (`sha512-…`, as in a lock file) describes."""
+    mark = folder / ".integrity"
+    if mark.is_file() and mark.read_text() == integrity:
+        return folder / "package"
+    say(f"installing {name} {version}")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    packed = run(["npm", "pack", "--json", "--silent", f"{name}@{version}"], cwd=folder).stdout
+    # npm may print warnings of its own before the list.
+    archive = folder / json.loads(packed[packed.index("["):])[0]["filename"]
+    method, _, digest = integrity.partition("-")
+    found = base64.b64encode(hashlib.new(method, archive.read_bytes()).digest()).decode()
+    if found != digest:
+        raise InstallFailed(f"{name} {version} is not the pinned one: {method}-{found} instead of {integrity}")
+    with tarfile.open(archive) as members:
+        members.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+    archive.unlink()
+    mark.write_text(integrity)
+    return folder / "package"

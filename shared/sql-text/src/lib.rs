@@ -1,0 +1,3 @@
+//! PostgreSQL SQL text: quoting, lexing, splitting into statements.
+
+pub mod quote;

@@ -23,8 +23,11 @@ def run(argv: list, **options) -> subprocess.CompletedProcess:
     return done
 
 
-def venv(purpose: str, say) -> Path:
-    """The folder of the virtual environment for `requirements-{purpose}.txt`; made anew when the file has changed."""
+def venv(purpose: str, say, *, dependencies: bool = True) -> Path:
+    """The folder of the virtual environment for `requirements-{purpose}.txt`; made anew when the file has changed.
+
+    Without `dependencies`, nothing but what the file lists is installed.
+    """
     requirements = place.HERE / f"requirements-{purpose}.txt"
     wanted = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
     folder = place.local_dir() / f"venv-{purpose}"
@@ -35,7 +38,7 @@ def venv(purpose: str, say) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     run([sys.executable, "-m", "venv", str(folder)])
     run([str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-         "--no-input", "-r", str(requirements)])
+         "--no-input", *([] if dependencies else ["--no-deps"]), "-r", str(requirements)])
     mark.write_text(wanted)
     return folder
 

@@ -19,7 +19,7 @@ import signal
 import sys
 from pathlib import Path
 
-import ministack
+import aws
 import pinned
 import place
 import postgres
@@ -40,8 +40,10 @@ def parts(words: list) -> list:
         name, _, majors = word.partition("=")
         if word == "all":
             chosen += ["s3", "aws", *(f"postgres-{major}" for major in postgres.MAJORS), "esdk"]
-        elif word in ("s3", "aws", "esdk"):
+        elif word in ("s3", "esdk"):
             chosen.append(word)
+        elif word == "aws":
+            chosen += ["s3", "aws"]
         elif name == "postgres":
             for major in majors.split(",") if majors else postgres.MAJORS:
                 if major not in postgres.MAJORS:
@@ -56,7 +58,7 @@ def start(part: str) -> None:
     if part == "s3":
         vault.up(say)
     elif part == "aws":
-        ministack.up(say)
+        aws.up(say)
     elif part == "esdk":
         pinned.venv("esdk", say)
     else:
@@ -106,8 +108,10 @@ def up(words: list) -> None:
     try:
         if any(part.startswith("postgres") for part in wanted):
             postgres.clients(say)  # once, before several threads want it
+        if "s3" in wanted:
+            start("s3")  # whose address `aws` hands to its functions
         with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
-            for done in [pool.submit(start, part) for part in wanted]:
+            for done in [pool.submit(start, part) for part in wanted if part != "s3"]:
                 done.result()
     except BaseException:
         # Half a stack is nobody's: what this call started goes; what ran before stays.
@@ -119,7 +123,8 @@ def up(words: list) -> None:
 
 def down(words: list) -> None:
     try:
-        end(parts(words) if words else list(process.records()))
+        # `aws` alone leaves the vault that it needs: others may use that.
+        end([part for part in parts(words) if part != "s3" or "s3" in words or "all" in words] if words else list(process.records()))
     finally:
         write_facts()
 

@@ -1,7 +1,0 @@
-"""Lambda, Secrets Manager, KMS, CloudFormation, Scheduler: ministack."""
-
-NAME = "aws"
-
-
-def up(say) -> dict:
-    raise RuntimeError("not yet")

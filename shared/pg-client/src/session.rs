@@ -1,0 +1,169 @@
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio_postgres::config::SslMode as Negotiation;
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{Client, Config};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::connect::{Socket, explain, open};
+use crate::error::Error;
+use crate::options::{ConnectOptions, SslMode};
+use crate::tls::connector;
+
+/// How long a polite goodbye may take before the socket is closed without it.
+const GOODBYE: Duration = Duration::from_secs(5);
+
+/// A connection to a database. Dropping it closes the socket at once, even in the middle of a COPY; [`Session::close`] says
+/// goodbye first.
+pub struct Session {
+    /// The protocol's client. Its calls fail once the connection is lost; [`Session::why_lost`] then knows more.
+    pub client: Client,
+    options: ConnectOptions,
+    tls: MakeRustlsConnect,
+    address: Option<IpAddr>,
+    connection: Connection,
+    lost: Arc<OnceLock<String>>,
+}
+
+impl Session {
+    /// Connects and logs in.
+    ///
+    /// # Errors
+    /// [`Error`], saying what to do about it, within `connect_timeout`.
+    pub async fn connect(options: &ConnectOptions) -> Result<Self, Error> {
+        let tls = connector(options)?;
+        let (first, otherwise) = match options.sslmode {
+            // A Unix socket has no TLS, whatever the mode, as in libpq.
+            _ if options.host.starts_with('/') => (Negotiation::Disable, None),
+            SslMode::Disable => (Negotiation::Disable, None),
+            SslMode::Allow => (Negotiation::Disable, Some(Negotiation::Require)),
+            SslMode::Prefer => (Negotiation::Require, Some(Negotiation::Disable)),
+            SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => (Negotiation::Require, None),
+        };
+        let connecting = async {
+            match Self::attempt(options, &tls, first).await {
+                Err(error) if may_try_otherwise(&error) => match otherwise {
+                    // Whichever got as far as the login says more than "no TLS" does.
+                    Some(second) => Self::attempt(options, &tls, second).await.map_err(|second| match error {
+                        Error::NoTls { .. } => second,
+                        _ => error,
+                    }),
+                    None => Err(error),
+                },
+                done => done,
+            }
+        };
+        match tokio::time::timeout(options.connect_timeout, connecting).await {
+            Ok(result) => result,
+            Err(_) => Err(Error::Timeout { server: options.server(), seconds: options.connect_timeout.as_secs() }),
+        }
+    }
+
+    async fn attempt(
+        options: &ConnectOptions,
+        tls: &MakeRustlsConnect,
+        negotiation: Negotiation,
+    ) -> Result<Self, Error> {
+        let (socket, address) = open(options, None).await?;
+        let mut config = Config::new();
+        config
+            .user(&options.user)
+            .dbname(&options.dbname)
+            .application_name(&options.application_name)
+            .ssl_mode(negotiation);
+        if let Some(password) = &options.password {
+            config.password(password.reveal());
+        }
+        let (client, connection) =
+            config.connect_raw(socket, handshake(tls, &options.host)).await.map_err(|error| explain(options, error))?;
+        let lost = Arc::new(OnceLock::new());
+        let reason = Arc::clone(&lost);
+        let connection = Connection(tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                let _ = reason.set(with_sources(&error));
+            }
+        }));
+        Ok(Self { client, options: options.clone(), tls: tls.clone(), address, connection, lost })
+    }
+
+    /// The server's address; `None` over a Unix socket. Give it to [`ConnectOptions::pinned_to`] to meet the same server again.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
+    /// The options this session was made by.
+    pub fn options(&self) -> &ConnectOptions {
+        &self.options
+    }
+
+    /// Why the connection ended by itself, if it did: what `connection closed` doesn't say.
+    pub fn why_lost(&self) -> Option<&str> {
+        self.lost.get().map(String::as_str)
+    }
+
+    /// Asks the server to cancel the running statement, over a connection of its own under the same TLS. The statement's own
+    /// result tells whether it worked.
+    ///
+    /// # Errors
+    /// [`Error`] if the server isn't reached within `connect_timeout`.
+    pub async fn cancel(&self) -> Result<(), Error> {
+        let token = self.client.cancel_token();
+        let cancelling = async {
+            let (socket, _) = open(&self.options, self.address).await?;
+            token
+                .cancel_query_raw(socket, handshake(&self.tls, &self.options.host))
+                .await
+                .map_err(|source| Error::Cancel { server: self.options.server(), source })
+        };
+        match tokio::time::timeout(self.options.connect_timeout, cancelling).await {
+            Ok(result) => result,
+            Err(_) => {
+                Err(Error::Timeout { server: self.options.server(), seconds: self.options.connect_timeout.as_secs() })
+            }
+        }
+    }
+
+    /// Says goodbye and waits until the connection is closed, a few seconds at most.
+    pub async fn close(self) {
+        let Self { client, mut connection, .. } = self;
+        drop(client);
+        let _ = tokio::time::timeout(GOODBYE, &mut connection.0).await;
+    }
+}
+
+/// The task that reads and writes the socket; it ends with its session.
+struct Connection(JoinHandle<()>);
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+type Handshake = <MakeRustlsConnect as MakeTlsConnect<Socket>>::TlsConnect;
+
+fn handshake(tls: &MakeRustlsConnect, host: &str) -> Handshake {
+    match MakeTlsConnect::<Socket>::make_tls_connect(&mut tls.clone(), host) {
+        Ok(handshake) => handshake,
+        Err(never) => match never {},
+    }
+}
+
+/// Whether libpq's `allow` and `prefer` try the other way after this.
+fn may_try_otherwise(error: &Error) -> bool {
+    matches!(error, Error::Refused { .. } | Error::NoTls { .. } | Error::Tls { .. })
+}
+
+fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        next = source.source();
+    }
+    text
+}

@@ -4,6 +4,7 @@
 //! server by default, cancelling over the same TLS, an owned connection task, keepalives.
 
 mod connect;
+mod copy_bytes;
 mod error;
 mod options;
 mod password;
@@ -15,5 +16,5 @@ mod url;
 pub use error::Error;
 pub use options::{ConnectOptions, RootCertificates, SslMode};
 pub use password::Password;
-pub use secret::SecretOverrides;
-pub use session::Session;
+pub use secret::Overrides;
+pub use session::{Canceller, Session};

@@ -2,18 +2,22 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::error::Error;
-use crate::options::ConnectOptions;
+use crate::options::{ConnectOptions, RootCertificates, SslMode};
 use crate::password::Password;
 
 /// Parts of a connection that are configured beside a secret; each one that is given wins over the secret's.
 #[derive(Clone, Debug, Default)]
-pub struct SecretOverrides {
+pub struct Overrides {
     /// Host name or address.
     pub host: Option<String>,
     /// Port.
     pub port: Option<u16>,
     /// Name of the database.
     pub dbname: Option<String>,
+    /// Whether TLS is used and how far the server is verified.
+    pub sslmode: Option<SslMode>,
+    /// Who may have signed the server's certificate.
+    pub root_certificates: Option<RootCertificates>,
 }
 
 /// The secret's shape: as Amazon RDS and Secrets Manager's rotation functions write it. Other fields
@@ -32,7 +36,7 @@ impl ConnectOptions {
     ///
     /// # Errors
     /// [`Error::Secret`] for what isn't such JSON, [`Error::Missing`] naming the field; never showing the secret.
-    pub fn from_secret(json: &str, overrides: &SecretOverrides) -> Result<Self, Error> {
+    pub fn from_secret(json: &str, overrides: &Overrides) -> Result<Self, Error> {
         // serde's own message may quote the secret; only its position is kept.
         let secret: Secret =
             serde_json::from_str(json).map_err(|error| Error::Secret { line: error.line(), column: error.column() })?;
@@ -47,6 +51,8 @@ impl ConnectOptions {
         let dbname = given(overrides.dbname.clone()).or(given(secret.dbname)).ok_or_else(|| missing("dbname"))?;
         let mut options = Self::new(host, port, user, dbname);
         options.password = Some(secret.password.ok_or_else(|| missing("password"))?);
+        options.sslmode = overrides.sslmode.unwrap_or_default();
+        options.root_certificates = overrides.root_certificates.clone().unwrap_or_default();
         Ok(options)
     }
 }
@@ -72,7 +78,7 @@ mod tests {
 
     #[test]
     fn secret_as_rds_writes_it_gives_all_parts() {
-        let options = ConnectOptions::from_secret(RDS, &SecretOverrides::default()).unwrap();
+        let options = ConnectOptions::from_secret(RDS, &Overrides::default()).unwrap();
         assert_eq!(
             (&*options.host, options.port, &*options.user, &*options.dbname),
             ("db.example.com", 5433, "app", "shop")
@@ -82,11 +88,19 @@ mod tests {
 
     #[test]
     fn secret_of_only_a_login_is_completed_by_overrides_which_win() {
-        let overrides = SecretOverrides { host: Some("h".into()), port: Some(6000), dbname: Some("other".into()) };
+        let overrides = Overrides {
+            host: Some("h".into()),
+            port: Some(6000),
+            dbname: Some("other".into()),
+            sslmode: Some(SslMode::Require),
+            ..Overrides::default()
+        };
         let login = r#"{"username":"app","password":"s3cret"}"#;
         for json in [login, RDS] {
             let options = ConnectOptions::from_secret(json, &overrides).unwrap();
             assert_eq!((&*options.host, options.port, &*options.dbname), ("h", 6000, "other"));
+            assert_eq!(options.sslmode, SslMode::Require);
+            assert_eq!(options.sslmode, SslMode::Require);
         }
     }
 
@@ -103,7 +117,7 @@ mod tests {
             (r#"{"username":"app","password":"s3cret","host":"h"}"#, "dbname"),
             (r#"{"username":"app","password":"s3cret","host":"h","dbname":"d","port":"s3cret"}"#, "port"),
         ] {
-            let error = ConnectOptions::from_secret(json, &SecretOverrides::default()).unwrap_err();
+            let error = ConnectOptions::from_secret(json, &Overrides::default()).unwrap_err();
             assert!(error.to_string().contains(named), "{json}: {error}");
             assert!(!format!("{error} {error:?}").contains("s3cret"), "{json}");
         }

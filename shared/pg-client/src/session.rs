@@ -2,13 +2,15 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 use tokio_postgres::config::SslMode as Negotiation;
 use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{Client, Config};
+use tokio_postgres::{CancelToken, Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::connect::{Socket, explain, open};
+use crate::copy_bytes::{CopyBytes, Handshake};
 use crate::error::Error;
 use crate::options::{ConnectOptions, SslMode};
 use crate::tls::connector;
@@ -21,9 +23,7 @@ const GOODBYE: Duration = Duration::from_secs(5);
 pub struct Session {
     /// The protocol's client. Its calls fail once the connection is lost; [`Session::why_lost`] then knows more.
     pub client: Client,
-    options: ConnectOptions,
-    tls: MakeRustlsConnect,
-    address: Option<IpAddr>,
+    canceller: Canceller,
     connection: Connection,
     lost: Arc<OnceLock<String>>,
 }
@@ -77,8 +77,11 @@ impl Session {
         if let Some(password) = &options.password {
             config.password(password.reveal());
         }
+        let (copy_as_bytes, plain) = (options.copy_as_bytes, negotiation == Negotiation::Disable);
+        let socket = CopyBytes::new(socket, copy_as_bytes && plain);
+        let handshake = Handshake { tls: handshake::<CopyBytes<Socket>>(tls, &options.host), copy_as_bytes };
         let (client, connection) =
-            config.connect_raw(socket, handshake(tls, &options.host)).await.map_err(|error| explain(options, error))?;
+            config.connect_raw(socket, handshake).await.map_err(|error| explain(options, error))?;
         let lost = Arc::new(OnceLock::new());
         let reason = Arc::clone(&lost);
         let connection = Connection(tokio::spawn(async move {
@@ -86,17 +89,19 @@ impl Session {
                 let _ = reason.set(with_sources(&error));
             }
         }));
-        Ok(Self { client, options: options.clone(), tls: tls.clone(), address, connection, lost })
+        let token = client.cancel_token();
+        let canceller = Canceller { token, options: options.clone(), tls: tls.clone(), address };
+        Ok(Self { client, canceller, connection, lost })
     }
 
     /// The server's address; `None` over a Unix socket. Give it to [`ConnectOptions::pinned_to`] to meet the same server again.
     pub fn address(&self) -> Option<IpAddr> {
-        self.address
+        self.canceller.address
     }
 
     /// The options this session was made by.
     pub fn options(&self) -> &ConnectOptions {
-        &self.options
+        &self.canceller.options
     }
 
     /// Why the connection ended by itself, if it did: what `connection closed` doesn't say.
@@ -104,17 +109,47 @@ impl Session {
         self.lost.get().map(String::as_str)
     }
 
+    /// What cancels this session's statements from elsewhere.
+    pub fn canceller(&self) -> Canceller {
+        self.canceller.clone()
+    }
+
+    /// [`Canceller::cancel`] of this session.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn cancel(&self) -> Result<(), Error> {
+        self.canceller.cancel().await
+    }
+
+    /// Says goodbye and waits until the connection is closed, a few seconds at most.
+    pub async fn close(self) {
+        let Self { client, mut connection, .. } = self;
+        drop(client);
+        let _ = tokio::time::timeout(GOODBYE, &mut connection.0).await;
+    }
+}
+
+/// Cancels the statements of one session, wherever that session is.
+#[derive(Clone)]
+pub struct Canceller {
+    token: CancelToken,
+    options: ConnectOptions,
+    tls: MakeRustlsConnect,
+    address: Option<IpAddr>,
+}
+
+impl Canceller {
     /// Asks the server to cancel the running statement, over a connection of its own under the same TLS. The statement's own
     /// result tells whether it worked.
     ///
     /// # Errors
     /// [`Error`] if the server isn't reached within `connect_timeout`.
     pub async fn cancel(&self) -> Result<(), Error> {
-        let token = self.client.cancel_token();
         let cancelling = async {
             let (socket, _) = open(&self.options, self.address).await?;
-            token
-                .cancel_query_raw(socket, handshake(&self.tls, &self.options.host))
+            self.token
+                .cancel_query_raw(socket, handshake::<Socket>(&self.tls, &self.options.host))
                 .await
                 .map_err(|source| Error::Cancel { server: self.options.server(), source })
         };
@@ -124,13 +159,6 @@ impl Session {
                 Err(Error::Timeout { server: self.options.server(), seconds: self.options.connect_timeout.as_secs() })
             }
         }
-    }
-
-    /// Says goodbye and waits until the connection is closed, a few seconds at most.
-    pub async fn close(self) {
-        let Self { client, mut connection, .. } = self;
-        drop(client);
-        let _ = tokio::time::timeout(GOODBYE, &mut connection.0).await;
     }
 }
 
@@ -143,10 +171,11 @@ impl Drop for Connection {
     }
 }
 
-type Handshake = <MakeRustlsConnect as MakeTlsConnect<Socket>>::TlsConnect;
-
-fn handshake(tls: &MakeRustlsConnect, host: &str) -> Handshake {
-    match MakeTlsConnect::<Socket>::make_tls_connect(&mut tls.clone(), host) {
+fn handshake<S>(tls: &MakeRustlsConnect, host: &str) -> <MakeRustlsConnect as MakeTlsConnect<S>>::TlsConnect
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    match MakeTlsConnect::<S>::make_tls_connect(&mut tls.clone(), host) {
         Ok(handshake) => handshake,
         Err(never) => match never {},
     }

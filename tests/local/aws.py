@@ -39,7 +39,8 @@ def up(say) -> dict:
 
     say("starting ministack")
     return process.start(
-        NAME, [str(folder / "bin/python"), str(place.HERE / "ministack_encryption_context.py")], {"endpoint": endpoint, "s3_endpoint": s3}, ready, cwd=data,
+        NAME, [str(folder / "bin/python"), str(place.HERE / "ministack_encryption_context.py")],
+        {"endpoint": endpoint, "s3_endpoint": s3}, ready, cwd=data,
         env={
             "PATH": os.environ["PATH"],
             "HOME": str(data),

@@ -24,7 +24,7 @@ def free_port() -> int:
 
 
 def identity(pid: int) -> Optional[dict]:
-    """What tells process `pid` from a later one with the same number; None if there is none, or only a zombie."""
+    """What tells process `pid` from a later one with the same number; None if it has ended."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -32,7 +32,8 @@ def identity(pid: int) -> Optional[dict]:
         return None
     # The second field is the program's name in brackets, and may itself hold blanks and brackets.
     fields = stat.rpartition(")")[2].split()
-    if fields[0] in "ZX":
+    # A zombie has ended, unless threads of it still run.
+    if fields[0] in "ZX" and int(fields[17]) <= 1:
         return None
     return {"pid": pid, "started": int(fields[19]), "boot": boot}
 

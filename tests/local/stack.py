@@ -40,10 +40,8 @@ def parts(words: list) -> list:
         name, _, majors = word.partition("=")
         if word == "all":
             chosen += ["s3", "aws", *(f"postgres-{major}" for major in postgres.MAJORS), "esdk"]
-        elif word in ("s3", "esdk"):
+        elif word in ("s3", "aws", "esdk"):
             chosen.append(word)
-        elif word == "aws":
-            chosen += ["s3", "aws"]
         elif name == "postgres":
             for major in majors.split(",") if majors else postgres.MAJORS:
                 if major not in postgres.MAJORS:
@@ -104,12 +102,14 @@ def end(names: list) -> None:
 
 def up(words: list) -> None:
     wanted = parts(words)
+    if "aws" in wanted and "s3" not in wanted:
+        wanted.append("s3")  # where the functions put their backups
     already = {name for name, record in process.records().items() if process.is_alive(record)}
     try:
         if any(part.startswith("postgres") for part in wanted):
             postgres.clients(say)  # once, before several threads want it
         if "s3" in wanted:
-            start("s3")  # whose address `aws` hands to its functions
+            start("s3")  # first, for `aws` hands its address to the functions
         with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
             for done in [pool.submit(start, part) for part in wanted if part != "s3"]:
                 done.result()
@@ -123,8 +123,7 @@ def up(words: list) -> None:
 
 def down(words: list) -> None:
     try:
-        # `aws` alone leaves the vault that it needs: others may use that.
-        end([part for part in parts(words) if part != "s3" or "s3" in words or "all" in words] if words else list(process.records()))
+        end(parts(words) if words else list(process.records()))
     finally:
         write_facts()
 

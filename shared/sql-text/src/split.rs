@@ -9,6 +9,7 @@ mod command;
 mod object;
 
 use command::Command;
+pub use command::setting;
 pub use object::ObjectHeader;
 
 /// Splits a whole plain dump, or a section of one, into its statements.

@@ -1,3 +1,5 @@
+use crate::lexer::{Lexer, TokenKind};
+
 /// How many tokens of a statement are kept: enough for every SET that matters.
 const KEPT: usize = 6;
 
@@ -60,22 +62,39 @@ impl<'a> Command<'a> {
 
     /// The value of `SET [SESSION | LOCAL] name {= | TO} value`.
     fn set(&self, name: &str) -> Option<String> {
+        self.setting().and_then(|(found, value)| (found == name).then_some(value))
+    }
+
+    fn setting(&self) -> Option<(String, String)> {
         let mut tokens = self.first.iter().copied();
         if !tokens.next()?.eq_ignore_ascii_case(b"set") {
             return None;
         }
-        let mut word = tokens.next()?;
-        if word.eq_ignore_ascii_case(b"session") || word.eq_ignore_ascii_case(b"local") {
-            word = tokens.next()?;
-        }
-        if !word.trim_ascii().eq_ignore_ascii_case(name.as_bytes()) {
-            return None;
+        let mut name = tokens.next()?;
+        if name.eq_ignore_ascii_case(b"session") || name.eq_ignore_ascii_case(b"local") {
+            name = tokens.next()?;
         }
         let assign = tokens.next()?;
         if assign != b"=" && !assign.eq_ignore_ascii_case(b"to") {
             return None;
         }
         let value = String::from_utf8_lossy(tokens.next()?);
-        Some(value.trim_matches(['\'', '"']).to_owned())
+        Some((String::from_utf8_lossy(name).to_ascii_lowercase(), value.trim_matches(['\'', '"']).to_owned()))
     }
+}
+
+/// Name (in lower case) and value (without quotes) of a statement `SET [SESSION | LOCAL] name {= | TO} value;`.
+pub fn setting(statement: &[u8]) -> Option<(String, String)> {
+    let mut lexer = Lexer::new(statement);
+    let mut command = Command::default();
+    while let Ok(Some(token)) = lexer.next_token() {
+        match token.kind {
+            TokenKind::Space | TokenKind::LineComment | TokenKind::BlockComment => {}
+            _ => command.token(&statement[token.range]),
+        }
+        if command.first.len() == KEPT {
+            break;
+        }
+    }
+    command.setting()
 }

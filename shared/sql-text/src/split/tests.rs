@@ -144,3 +144,15 @@ fn offsets_and_lines_point_at_the_text() {
     assert_eq!((all[0].line, all[0].offset, all[0].whole.clone()), (3, 8, 0..17));
     assert_eq!((all[1].line, all[1].offset, all[1].whole.clone()), (5, 19, 17..28));
 }
+
+#[test]
+fn settings_are_read_from_their_statements() {
+    let is = |sql: &str, name: &str, value: &str| {
+        assert_eq!(setting(sql.as_bytes()), Some((name.to_owned(), value.to_owned())), "{sql}");
+    };
+    is("SET client_encoding = 'WIN1252';", "client_encoding", "WIN1252");
+    is("set /* x */ LOCAL Search_Path TO \"a\";", "search_path", "a");
+    for sql in ["SET ROLE x;", "SELECT 1;", "SET TIME ZONE 'UTC';", ""] {
+        assert_eq!(setting(sql.as_bytes()), None, "{sql}");
+    }
+}

@@ -1,0 +1,26 @@
+# Needs Rust, Python 3.9 or newer, Node and a C compiler. All else is installed into .local/, which may be deleted.
+PYTHON ?= python3
+
+.PHONY: help demo test bench stack-up stack-down clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: ## back up a database, lose it, restore it, prove it equal
+	@$(PYTHON) tests/demo/demo.py
+
+test: ## every check: format, lint, dependencies, tests
+	@$(PYTHON) tests/local/suite.py
+
+bench: ## speed and memory against pg_dump and openssl
+	@$(PYTHON) tests/bench/run.py
+
+stack-up: ## start PostgreSQL 13 to 18, S3 and Lambda on this machine
+	@$(PYTHON) tests/local/stack.py up
+
+stack-down: ## end them
+	@$(PYTHON) tests/local/stack.py down
+
+clean: ## end them, and delete all that was installed and built
+	@$(PYTHON) tests/local/stack.py down
+	@$(PYTHON) tests/local/clean.py

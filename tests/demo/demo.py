@@ -265,6 +265,9 @@ def main() -> int:
     except (Broken, pinned.InstallFailed) as failure:
         print(console.paint("1;31", f"\ndemo: not as promised: {failure}"), file=sys.stderr, flush=True)
         return 1
+    except KeyboardInterrupt:
+        print("\ndemo: interrupted", file=sys.stderr, flush=True)
+        return 130
     finally:
         ours = [name for name, record in process.records().items() if name not in before and process.is_alive(record)]
         if ours and not chosen.keep:

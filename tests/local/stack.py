@@ -182,6 +182,8 @@ def main() -> None:
                     print(f"export {name}={shlex.quote(text)}")
     except (process.ServerFailed, pinned.InstallFailed, RuntimeError) as failure:
         sys.exit(f"stack.py: {failure}")
+    except KeyboardInterrupt:
+        sys.exit("stack.py: interrupted")
 
 
 if __name__ == "__main__":

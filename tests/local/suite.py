@@ -45,6 +45,7 @@ def steps() -> dict:
         "lint": lambda: ["cargo", "clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"],
         **{f"python {folder.relative_to(place.CHECKOUT)}": lambda folder=folder: [*unit, str(folder)] for folder in python_tests()},
         "local stack": lambda: [sys.executable, str(place.HERE / "stack.py"), "up", "all"],
+        "build": lambda: ["cargo", "build", "--workspace", "--quiet"],  # the tests start the functions' programs
         "rust": lambda: ["cargo", "test", "--workspace", "--no-fail-fast"],
     }
 
@@ -67,6 +68,9 @@ def main() -> int:
         for name, argv in steps().items():
             began = time.monotonic()
             outcome[name] = (run(name, argv), time.monotonic() - began)
+    except KeyboardInterrupt:
+        print("\nsuite: interrupted", flush=True)
+        return 130
     finally:
         ours = [name.replace("postgres-", "postgres=") for name in process.records() if name not in before]
         if ours:

@@ -1,1 +1,36 @@
-//! vault
+//! The vault: a bucket with Object Lock, in which backups are written once, listed by versions and read by range.
+//!
+//! The only crate that talks S3 to the vault. Key layout, manifest and summary are described in `docs/format/vault.md`.
+
+mod backup;
+mod call;
+mod checksum;
+mod connect;
+mod environment;
+mod error;
+mod find;
+mod id;
+mod layout;
+mod list;
+mod lock;
+mod manifest;
+mod object;
+mod put;
+mod stored;
+mod summary;
+mod upload;
+
+pub use backup::{Backup, ObjectVersion};
+pub use call::CallError;
+pub use connect::{Patience, Vault};
+pub use environment::{Environment, Kind};
+pub use error::Error;
+pub use find::Selector;
+pub use id::BackupId;
+pub use list::{Finding, Listing, Problem, Slot};
+pub use lock::LockStatus;
+pub use manifest::{Manifest, ObjectTotals, Source, Warning};
+pub use object::{ObjectReader, ObjectStream};
+pub use stored::StoredObject;
+pub use summary::{Summary, VolumeSize};
+pub use upload::PART_BYTES;

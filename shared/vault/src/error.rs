@@ -1,0 +1,149 @@
+use crate::call::CallError;
+
+/// Why a call on the vault failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An S3 call failed for good.
+    #[error("{act}{}", tried(*tries, *unknown))]
+    Call {
+        /// Which call on which object: "upload part 3 of production/database/…".
+        act: String,
+        /// How often it was tried.
+        tries: u32,
+        /// The call may have worked, and only its answer was lost.
+        unknown: bool,
+        /// What S3 or the network said last.
+        #[source]
+        source: CallError,
+    },
+    /// What was to be stored could not be read; nothing is left of it in the vault.
+    #[error(transparent)]
+    Source(std::io::Error),
+    /// S3's checksum or size is not ours.
+    #[error("{act}: S3 has {theirs}, and {ours} was sent. HINT: Run the backup again; nothing of this one is visible.")]
+    Mismatch {
+        /// Which call on which object.
+        act: String,
+        /// As S3 says.
+        theirs: String,
+        /// As computed here.
+        ours: String,
+    },
+    /// A key that only this run could have written exists before its first try.
+    #[error(
+        "{0} exists already, though its name was drawn at random for this run. HINT: Find out who writes to the vault."
+    )]
+    Exists(String),
+    /// More than S3's 10,000 parts.
+    #[error("{0} is larger than 10,000 parts of 8 MiB. HINT: Let volumes close earlier.")]
+    TooLarge(String),
+    /// The vault does not protect what is written to it.
+    #[error("the vault {bucket} {what}. HINT: {hint}")]
+    Unlocked {
+        /// The bucket.
+        bucket: String,
+        /// What its lock is like.
+        what: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// The environment's name.
+    #[error("{0:?} is no environment's name: 1 to 64 of A-Z a-z 0-9 . _ - are, beginning with a letter or digit")]
+    Environment(String),
+    /// Not an id.
+    #[error(
+        "{0:?} is no backup's id. HINT: An id reads like 20261122T121433Z-shop-0123456789abcdef; `offsite list` shows them."
+    )]
+    Id(String),
+    /// Neither an id nor `latest` nor `before` with a time.
+    #[error(
+        "{0:?} names no backup. HINT: Give `latest`, `before 2026-11-22T12:00:00Z`, or an id as `offsite list` shows it."
+    )]
+    Selector(String),
+    /// The system has no random numbers.
+    #[error("draw random numbers for a backup's id")]
+    Random(#[source] getrandom::Error),
+    /// The system's clock is not within the years 0 to 9999.
+    #[error("the time is outside the years 0 to 9999. HINT: Set the system's clock.")]
+    Clock,
+    /// There is no such backup.
+    #[error("{place} has no {what}{}", passed_over(.findings))]
+    NotFound {
+        /// Environment, kind and bucket.
+        place: String,
+        /// What was asked for.
+        what: String,
+        /// What was passed over, and why.
+        findings: Vec<crate::list::Finding>,
+    },
+    /// What was read is not what was stored.
+    #[error(
+        "{key} is not what its backup's summary says: {what}. HINT: Restore another backup, and keep this one for examination."
+    )]
+    Altered {
+        /// The object.
+        key: String,
+        /// The difference.
+        what: String,
+    },
+    /// The manifest and the plain summary, or the objects, contradict one another.
+    #[error(
+        "backup {backup} contradicts itself: {what}. HINT: Restore another backup, and keep this one for examination."
+    )]
+    Contradiction {
+        /// Its id.
+        backup: String,
+        /// What does not fit what.
+        what: String,
+    },
+    /// A manifest or summary that is not what its format says.
+    #[error("read {what}")]
+    Format {
+        /// Which one.
+        what: String,
+        /// serde's error.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// Written by a newer version.
+    #[error("{what} has format {format}, and this version reads format 1. HINT: Use a newer version of Offsite.")]
+    NewerFormat {
+        /// Which one.
+        what: String,
+        /// Its number.
+        format: u64,
+    },
+    /// Bytes that an object does not have were asked for.
+    #[error("bytes {start} to {end} of {key}, which has {size}")]
+    Range {
+        /// The object.
+        key: String,
+        /// First byte.
+        start: u64,
+        /// Behind the last byte.
+        end: u64,
+        /// Bytes it has.
+        size: u64,
+    },
+    /// A task was ended from outside.
+    #[error("{0} was stopped from outside")]
+    Stopped(String),
+}
+
+fn tried(tries: u32, unknown: bool) -> String {
+    let mut text = if tries > 1 { format!(" ({tries} tries)") } else { String::new() };
+    if unknown {
+        text += ", whose outcome is unknown. HINT: `offsite list` shows whether the backup is there.";
+    }
+    text
+}
+
+fn passed_over(findings: &[crate::list::Finding]) -> String {
+    let Some(first) = findings.first() else { return String::new() };
+    let mut text = format!("; passed over: {first}");
+    if findings.len() > 1 {
+        text += &format!(" and {} more findings. HINT: `offsite list` shows all.", findings.len() - 1);
+    }
+    text
+}

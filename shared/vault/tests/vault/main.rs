@@ -1,0 +1,6 @@
+//! The vault against a real S3 server that enforces Object Lock.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, missing_docs)]
+
+mod lock;
+mod round_trip;
+mod sample;

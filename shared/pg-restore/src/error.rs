@@ -1,0 +1,214 @@
+use std::fmt;
+
+use sql_text::SplitError;
+use sql_volume::RowDigest;
+
+use crate::failure::Failure;
+use crate::source::SourceError;
+
+/// Why a backup was not restored. No database has the target's name then, and what this run created is dropped, unless the error is
+/// [`Error::LeftBehind`] or [`Error::Uncertain`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No database can have this name.
+    #[error("{name:?} can't be the name of a database: {reason}")]
+    Name {
+        /// The name.
+        name: String,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// A restore never overwrites.
+    #[error("database {name} exists already HINT: Choose another name, or drop or rename that database first.")]
+    NameTaken {
+        /// The name.
+        name: String,
+    },
+    /// The server lacks something. Nothing was changed.
+    #[error("the server can't take the backup of database {database} yet:{}", list(.missing))]
+    NotReady {
+        /// The source database.
+        database: String,
+        /// Everything that is missing.
+        missing: Vec<Missing>,
+    },
+    /// A step around the restore failed.
+    #[error("{act}")]
+    Step {
+        /// What was tried.
+        act: String,
+        /// Why it failed.
+        #[source]
+        source: Failure,
+    },
+    /// The server was lost while it created the database.
+    #[error(
+        "the connection was lost while database {name} was created HINT: It may exist: then drop it, nothing is in it."
+    )]
+    Uncertain {
+        /// Its provisional name.
+        name: String,
+        /// How the connection was lost.
+        #[source]
+        source: Failure,
+    },
+    /// The backup can't be read.
+    #[error("read the backup")]
+    Source(#[source] SourceError),
+    /// The backup was read, but its end was not verified.
+    #[error("verify the end of the backup")]
+    Unverified(#[source] SourceError),
+    /// The backup contradicts itself.
+    #[error("the backup contradicts itself: {what}")]
+    Contradiction {
+        /// Where and how.
+        what: String,
+    },
+    /// A section isn't a sequence of statements.
+    #[error("split section {section} into statements")]
+    Split {
+        /// The section's `seq`.
+        section: u32,
+        /// Where and why.
+        #[source]
+        source: SplitError,
+    },
+    /// A statement failed.
+    #[error("restore {object}: line {line} of section {section}, {excerpt}")]
+    Statement {
+        /// Kind and name of what the statement belongs to, as the dump says.
+        object: String,
+        /// The section's `seq`.
+        section: u32,
+        /// The statement's line in the section, from 1.
+        line: usize,
+        /// The statement's beginning, never rows.
+        excerpt: String,
+        /// Why it failed.
+        #[source]
+        source: Failure,
+    },
+    /// COPY stored another number of rows than it was given.
+    #[error("table {table} took {stored} of the {sent} rows of section {section}")]
+    RowsLost {
+        /// The table.
+        table: String,
+        /// The section's `seq`.
+        section: u32,
+        /// Rows in the section.
+        sent: u64,
+        /// Rows that PostgreSQL counted.
+        stored: u64,
+    },
+    /// What was read back isn't what was backed up.
+    #[error("what was restored differs from what was backed up:{}", list(.differences))]
+    Differs {
+        /// All tables that differ.
+        differences: Vec<Difference>,
+    },
+    /// Given up by [`crate::RestoreOptions::deadline`] or [`crate::RestoreOptions::cancel`].
+    #[error("the restore was given up because {reason}")]
+    GivenUp {
+        /// Why.
+        reason: &'static str,
+    },
+    /// A task ended with the runtime, or panicked.
+    #[error("the restore was interrupted")]
+    Interrupted,
+    /// The system has no random numbers.
+    #[error("draw a random number: {0}")]
+    Random(String),
+    /// The restore failed for the reason behind it, and what it created is still there.
+    #[error("database {name} is left behind, because dropping it failed too ({drop}) HINT: Drop it: it is incomplete.")]
+    LeftBehind {
+        /// Its provisional name.
+        name: String,
+        /// Why it wasn't dropped.
+        drop: Box<Error>,
+        /// Why the restore failed.
+        #[source]
+        source: Box<Error>,
+    },
+}
+
+/// What a server lacks for a backup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Missing {
+    /// The role that restores may not create databases.
+    CreateDatabase {
+        /// The role.
+        role: String,
+    },
+    /// The server is a standby.
+    Standby,
+    /// The backup is of a newer major version.
+    NewerServer {
+        /// Of the source.
+        source: String,
+        /// Of the target.
+        target: String,
+    },
+    /// A role.
+    Role(String),
+    /// An extension that can't be created.
+    Extension(String),
+    /// A tablespace.
+    Tablespace(String),
+    /// A tablespace in which the role that restores may not create.
+    TablespacePrivilege(String),
+    /// A locale of the operating system.
+    Locale(String),
+    /// An encoding.
+    Encoding(String),
+    /// A locale provider, or what it needs.
+    Provider(String),
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CreateDatabase { role } => write!(f, "role {role} may not create databases (ALTER ROLE … CREATEDB)"),
+            Self::Standby => write!(f, "it is a standby (connect to the primary)"),
+            Self::NewerServer { source, target } => {
+                write!(f, "the backup is of PostgreSQL {source}, and it is {target} (use a server at least as new)")
+            }
+            Self::Role(name) => write!(f, "role {name} is missing (CREATE ROLE)"),
+            Self::Extension(name) => write!(f, "extension {name} is not available (install it at the server)"),
+            Self::Tablespace(name) => write!(f, "tablespace {name} is missing (CREATE TABLESPACE)"),
+            Self::TablespacePrivilege(name) => {
+                write!(f, "tablespace {name} may not be used (GRANT CREATE ON TABLESPACE)")
+            }
+            Self::Locale(name) => write!(f, "locale {name} is missing (install it in the operating system)"),
+            Self::Encoding(name) => write!(f, "encoding {name} is unknown"),
+            Self::Provider(what) => f.write_str(what),
+        }
+    }
+}
+
+/// A table of which another thing came back than was backed up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Schema and name.
+    pub table: String,
+    /// What was backed up.
+    pub expected: RowDigest,
+    /// What was read back.
+    pub found: RowDigest,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { table, expected, found } = self;
+        if expected.rows() == found.rows() {
+            write!(f, "table {table}: {} rows, of which some differ", expected.rows())
+        } else {
+            write!(f, "table {table}: {} rows were backed up and {} restored", expected.rows(), found.rows())
+        }
+    }
+}
+
+fn list<T: fmt::Display>(items: &[T]) -> String {
+    items.iter().map(|item| format!(" {item};")).collect::<String>().trim_end_matches(';').to_owned()
+}

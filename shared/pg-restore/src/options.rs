@@ -1,0 +1,97 @@
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// How a backup is restored.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct RestoreOptions {
+    /// Read every table back and compare its rows' digest with the backup's. On by default: that what was backed up comes back
+    /// equal is then seen, not hoped.
+    pub compare: bool,
+    /// Gather the planner's statistics before the database gets its name. On by default.
+    pub analyze: bool,
+    /// Let a server take a backup of a newer major version. Off by default: its SQL may not be understood.
+    pub allow_older_server: bool,
+    /// When to give up. What was created is dropped after that, which takes seconds: leave some.
+    pub deadline: Option<Instant>,
+    /// Gives up when it is cancelled. Unlike dropping the restore's future, this lets one wait until the database is dropped.
+    pub cancel: CancellationToken,
+    /// Told how far the restore is, after every section and every table that was read back.
+    pub progress: Option<Arc<dyn Fn(Progress) + Send + Sync>>,
+}
+
+impl Default for RestoreOptions {
+    fn default() -> Self {
+        Self {
+            compare: true,
+            analyze: true,
+            allow_older_server: false,
+            deadline: None,
+            cancel: CancellationToken::new(),
+            progress: None,
+        }
+    }
+}
+
+impl RestoreOptions {
+    pub(crate) fn tell(&self, progress: Progress) {
+        if let Some(listener) = &self.progress {
+            listener(progress);
+        }
+    }
+
+    /// Ready when the restore is to be given up, with the reason.
+    pub(crate) async fn stop(&self) -> &'static str {
+        let deadline = async {
+            match self.deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.cancel.cancelled() => "it was cancelled",
+            () = deadline => "its time is up",
+        }
+    }
+}
+
+impl fmt::Debug for RestoreOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RestoreOptions")
+            .field("compare", &self.compare)
+            .field("analyze", &self.analyze)
+            .field("allow_older_server", &self.allow_older_server)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How far a restore is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// What it is at.
+    pub phase: Phase,
+    /// Sections applied.
+    pub sections: u64,
+    /// Bytes of SQL applied.
+    pub bytes: u64,
+    /// Rows copied; while comparing, rows read back.
+    pub rows: u64,
+}
+
+/// The phases of a restore, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Sections are applied.
+    Applying,
+    /// Tables are read back.
+    Comparing,
+    /// The planner's statistics are gathered.
+    Analyzing,
+    /// The database gets its name.
+    Naming,
+}

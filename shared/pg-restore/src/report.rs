@@ -1,0 +1,67 @@
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// What a restore did. Its counts add up: the rows of all COPY blocks, of all tables' totals and, if compared, of all tables read back
+/// are the same number.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct RestoreReport {
+    /// Name of the new database.
+    pub database: String,
+    /// `server_version` of the target.
+    pub server_version: String,
+    /// Sections applied.
+    pub sections: u64,
+    /// Statements executed, COPY included.
+    pub statements: u64,
+    /// Tables that rows were copied into (or that are empty and were meant to be).
+    pub tables: u64,
+    /// Rows copied.
+    pub rows: u64,
+    /// Bytes of SQL applied.
+    pub bytes: u64,
+    /// Large objects in the database.
+    pub large_objects: u64,
+    /// All tables were read back and are equal to what was backed up. `false` only if that was not asked for: a difference is an error.
+    pub equal: bool,
+    /// What was read back.
+    pub compared: Compared,
+    /// How long it took.
+    pub durations: Durations,
+    /// Databases with a provisional name that this run did not make: another restore is at them, or left them behind.
+    pub leftovers: Vec<String>,
+    /// What someone should know, by name.
+    pub warnings: Vec<String>,
+}
+
+/// What was read back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Compared {
+    /// Tables.
+    pub tables: u64,
+    /// Rows.
+    pub rows: u64,
+    /// Bytes of COPY text, without line ends.
+    pub bytes: u64,
+}
+
+/// Seconds per phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Durations {
+    /// Applying sections.
+    pub apply: f64,
+    /// Reading back.
+    pub compare: f64,
+    /// Gathering statistics.
+    pub analyze: f64,
+    /// All, with checks before, creating and naming.
+    pub total: f64,
+}
+
+/// Seconds to milliseconds' precision.
+pub(crate) fn seconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1000.0).round() / 1000.0
+}

@@ -166,6 +166,9 @@ fn open_final_frame(
 }
 
 async fn read(source: &impl RangeSource, what: &'static str, range: Range<u64>) -> Result<Bytes, Error> {
+    if range.is_empty() {
+        return Ok(Bytes::new());
+    }
     let bytes = source.read(range.clone()).await.map_err(|error| Error::Read(what, error))?;
     if bytes.len() as u64 == range.end - range.start {
         return Ok(bytes);

@@ -40,7 +40,6 @@ def up(say) -> dict:
             "OVERRIDE_IN_DOCKER": "0",  # in a container it would take /var/lib/localstack, and every interface
             "GATEWAY_LISTEN": f"127.0.0.1:{port}",
             "SERVICES": "s3",
-            "EAGER_SERVICE_LOADING": "1",
             "DNS_ADDRESS": "0",
             "DISABLE_EVENTS": "1",
             "SKIP_INFRA_DOWNLOADS": "1",

@@ -3,8 +3,12 @@
 //! The servers are started by `make stack-up` (`make test` does it), which describes them in `.local/stack.json`.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, missing_docs)]
 
+pub mod faults;
+pub mod lambda;
 pub mod postgres;
+pub mod readers;
 pub mod s3;
+pub mod secrets;
 pub mod stack;
 
 /// A name that no other test uses: `prefix` and 12 random hex digits.

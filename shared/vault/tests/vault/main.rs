@@ -1,6 +1,9 @@
 //! The vault against a real S3 server that enforces Object Lock.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, missing_docs)]
 
+mod faulty;
 mod lock;
+mod read_faults;
 mod round_trip;
 mod sample;
+mod write_faults;

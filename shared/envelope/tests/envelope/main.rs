@@ -1,6 +1,7 @@
 //! The envelope from outside: round trips, the official SDK's judgement, and all that must be refused.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, missing_docs, unreachable_pub)]
 
+mod document;
 mod fixtures;
 mod judge;
 mod keys;

@@ -1,4 +1,4 @@
-# Needs Rust, Python 3.9 or newer, Node and a C compiler. All else is installed into .local/, which may be deleted.
+# Needs Rust, Python 3.11 or newer, Node and a C compiler. All else is installed into .local/, which may be deleted.
 PYTHON ?= python3
 
 .PHONY: help demo test bench stack-up stack-down clean

@@ -12,6 +12,10 @@ from pathlib import Path
 import place
 
 
+# The oldest for which the pinned versions exist.
+OLDEST_PYTHON = (3, 11)
+
+
 class InstallFailed(Exception):
     """A package that could not be had; the text holds the installer's own words."""
 
@@ -28,6 +32,8 @@ def venv(purpose: str, say, *, dependencies: bool = True) -> Path:
 
     Without `dependencies`, nothing but what the file lists is installed.
     """
+    if sys.version_info < OLDEST_PYTHON:
+        raise InstallFailed(f"python {sys.version.split()[0]} is too old for {purpose} HINT: Use Python 3.11 or newer: make PYTHON=python3.12 …")
     requirements = place.HERE / f"requirements-{purpose}.txt"
     wanted = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
     folder = place.local_dir() / f"venv-{purpose}"

@@ -1,2 +1,53 @@
-//! To come.
-fn main() {}
+//! `offsite`: the functions' flows from a laptop, a container or cron.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod commands;
+mod keys;
+mod place;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Back up a PostgreSQL database, encrypted, into a bucket that nobody can delete from, and bring it back.
+#[derive(Parser)]
+#[command(version, after_help = "Exit status: 0 done, 1 failed (the reason is on standard error), 2 wrong usage.")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Dump(commands::dump::Dump),
+    Keygen(commands::keygen::Keygen),
+    List(commands::list::List),
+    Decrypt(commands::decrypt::Decrypt),
+    /// Restore a backup.
+    #[command(subcommand)]
+    Restore(commands::restore::Restore),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into()))
+        .init();
+    let done = match arguments.command {
+        Command::Dump(dump) => dump.run().await,
+        Command::Keygen(keygen) => keygen.run(),
+        Command::List(list) => list.run().await,
+        Command::Decrypt(decrypt) => decrypt.run().await,
+        Command::Restore(restore) => restore.run().await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("offsite: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

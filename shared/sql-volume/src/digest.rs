@@ -69,6 +69,11 @@ impl RowDigest {
         self.bytes += other.bytes;
     }
 
+    /// The sum as 32 hex digits.
+    pub fn sum_hex(&self) -> String {
+        format!("{:032x}", self.sum)
+    }
+
     /// Rows counted.
     pub fn rows(&self) -> u64 {
         self.rows

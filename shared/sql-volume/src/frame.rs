@@ -140,7 +140,11 @@ mod tests {
     fn section_is_refused_when_its_entry_promises_another_length_or_digest() {
         let seed = DigestSeed::new(SEED);
         let packed = compress(&section(), 3, seed).unwrap();
-        for change in [|e: &mut SectionEntry| e.sql_length -= 1, |e: &mut SectionEntry| e.sql_length += 1, |e: &mut SectionEntry| e.digest ^= 1] {
+        for change in [
+            |e: &mut SectionEntry| e.sql_length -= 1,
+            |e: &mut SectionEntry| e.sql_length += 1,
+            |e: &mut SectionEntry| e.digest ^= 1,
+        ] {
             let mut entry = packed.entry.clone();
             change(&mut entry);
             let error = decompress(&packed.frame, &entry, seed).unwrap_err();

@@ -194,7 +194,8 @@ impl Index {
         };
         let mut json = Vec::new();
         let decoder = zstd::Decoder::new(payload).map_err(IndexError::Zstd)?;
-        std::io::Read::read_to_end(&mut std::io::Read::take(decoder, MAX_INDEX), &mut json).map_err(IndexError::Zstd)?;
+        std::io::Read::read_to_end(&mut std::io::Read::take(decoder, MAX_INDEX), &mut json)
+            .map_err(IndexError::Zstd)?;
 
         #[derive(Deserialize)]
         struct Format {

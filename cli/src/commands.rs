@@ -1,0 +1,7 @@
+//! One module per command.
+
+pub(crate) mod decrypt;
+pub(crate) mod dump;
+pub(crate) mod keygen;
+pub(crate) mod list;
+pub(crate) mod restore;

@@ -1,0 +1,99 @@
+use std::time::Duration;
+
+/// Why a backup or a restore failed. Nothing is visible as a backup, or as a restored database, after any of these.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The vault: reading, writing, listing.
+    #[error(transparent)]
+    Vault(#[from] vault::Error),
+    /// Encryption or decryption.
+    #[error("{part}")]
+    Envelope {
+        /// Which part of which backup.
+        part: String,
+        /// The envelope's error.
+        #[source]
+        source: envelope::Error,
+    },
+    /// Reading the source database.
+    #[error(transparent)]
+    Dump(#[from] pg_dump::Error),
+    /// Writing the target database.
+    #[error(transparent)]
+    Restore(#[from] pg_restore::Error),
+    /// The index of a volume.
+    #[error("{part}")]
+    Index {
+        /// Which volume of which backup.
+        part: String,
+        /// What is wrong with it.
+        #[source]
+        source: sql_volume::IndexError,
+    },
+    /// A section of a volume.
+    #[error("{part}")]
+    Section {
+        /// Which volume of which backup.
+        part: String,
+        /// What is wrong with it.
+        #[source]
+        source: sql_volume::FrameError,
+    },
+    /// The backup contradicts itself.
+    #[error(
+        "backup {backup} contradicts itself: {what}. HINT: Restore another backup, and keep this one for examination."
+    )]
+    Contradiction {
+        /// The backup's id.
+        backup: String,
+        /// What does not fit what.
+        what: String,
+    },
+    /// The manifest can't be written as JSON.
+    #[error("write the manifest of backup {backup}")]
+    Manifest {
+        /// The backup's id.
+        backup: String,
+        /// serde's error.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// No key to encrypt for.
+    #[error(
+        "no recipient is configured, so nobody could decrypt the backup. HINT: Give a KMS key, an RSA public key or wrapping keys."
+    )]
+    NoRecipient,
+    /// The run can't fit into the time it has.
+    #[error(
+        "{what} has {bytes} bytes, which take at least {} s to move, and this function has {} s left. HINT: Give the function its full 15 minutes, or run the backup with the `offsite` command line in a container.",
+        needed.as_secs(), left.as_secs()
+    )]
+    DoesNotFit {
+        /// The source or the backup.
+        what: String,
+        /// Its size.
+        bytes: u64,
+        /// At the most that AWS documents.
+        needed: Duration,
+        /// Of the function's time, without the reserve.
+        left: Duration,
+    },
+    /// The time is up.
+    #[error(
+        "{act} was not finished {} s before the function's end, so everything was cancelled and nothing published. HINT: Give the function more memory (its speed grows with it), or run with the `offsite` command line in a container.",
+        margin.as_secs()
+    )]
+    Deadline {
+        /// What was under way.
+        act: &'static str,
+        /// The reserve that is kept.
+        margin: Duration,
+    },
+    /// The system gave no random numbers.
+    #[error("draw random numbers: {0}")]
+    Random(String),
+    /// The dump's task was ended from outside.
+    #[error("the dump of the database was stopped from outside")]
+    Stopped,
+}

@@ -1,0 +1,158 @@
+//! What the manifest of a database backup says, and how a restore reads it.
+
+use envelope::Identities;
+use pg_dump::Dump;
+use sql_volume::{RowDigest, TableTotals};
+use time::OffsetDateTime;
+use vault::{Backup, BackupId, Kind, LockStatus, Manifest, ObjectTotals, Source, StoredObject, Vault, Warning};
+
+use crate::backup_database::DatabaseBackup;
+use crate::context::{MANIFEST, context};
+use crate::error::Error;
+use crate::volumes::Totals;
+
+/// Who wrote a backup.
+const TOOL: &str = concat!("offsite ", env!("CARGO_PKG_VERSION"));
+
+/// What is known of a dump when its snapshot is taken, and must be said when it is gone.
+pub(crate) struct About {
+    source: Source,
+    scheduled: Option<OffsetDateTime>,
+    started: OffsetDateTime,
+    snapshot: OffsetDateTime,
+    inventory: std::collections::BTreeMap<String, u64>,
+    requirements: serde_json::Value,
+}
+
+impl About {
+    pub(crate) fn of(
+        dump: &Dump,
+        id: &BackupId,
+        scheduled: Option<OffsetDateTime>,
+        started: OffsetDateTime,
+    ) -> Result<Self, Error> {
+        let database = dump.database();
+        Ok(Self {
+            source: Source { name: database.name.clone(), version: Some(database.server_version.clone()) },
+            scheduled,
+            started,
+            snapshot: dump.snapshot_time(),
+            inventory: dump.inventory().clone(),
+            requirements: serde_json::to_value(dump.requires())
+                .map_err(|source| Error::Manifest { backup: id.to_string(), source })?,
+        })
+    }
+
+    pub(crate) fn manifest(
+        self,
+        backup: &DatabaseBackup<'_>,
+        id: &BackupId,
+        volumes: Vec<StoredObject>,
+        totals: &Totals,
+        dumped: pg_dump::Summary,
+        lock: Option<LockStatus>,
+    ) -> Manifest {
+        let mut warnings: Vec<Warning> = dumped.warnings.into_iter().map(warning).collect();
+        if backup.recipients.only_secret() {
+            warnings.push(Warning {
+                code: "only_wrapping_keys".into(),
+                names: backup.recipients.names(),
+                message: "whoever administers this account can read the backups, or lose the key: add an RSA or KMS recipient".into(),
+            });
+        }
+        match lock {
+            Some(LockStatus::Locked { .. }) => {}
+            Some(LockStatus::NotChecked) => warnings.push(Warning {
+                code: "lock_not_checked".into(),
+                names: Vec::new(),
+                message: "lock not checked: this role may not read the vault's lock configuration".into(),
+            }),
+            None => warnings.push(Warning {
+                code: "lock_not_required".into(),
+                names: Vec::new(),
+                message: "the vault's lock is not required by an explicit setting: backups may be deleted".into(),
+            }),
+        }
+        Manifest {
+            format: 1,
+            backup: id.clone(),
+            environment: backup.vault.environment().clone(),
+            kind: Kind::Database,
+            source: self.source,
+            scheduled: self.scheduled,
+            started: self.started,
+            snapshot: self.snapshot,
+            finished: OffsetDateTime::now_utc(),
+            tool: TOOL.into(),
+            lock,
+            volumes,
+            objects: totals
+                .tables
+                .iter()
+                .map(|((schema, name), digest)| object_totals(schema, name, *digest))
+                .collect(),
+            inventory: self.inventory,
+            warnings,
+            requirements: self.requirements,
+        }
+    }
+}
+
+fn warning(warning: pg_dump::Warning) -> Warning {
+    Warning {
+        code: warning.code.replace('-', "_"),
+        message: format!("{} of the database", warning.code.replace('-', " ")),
+        names: warning.objects,
+    }
+}
+
+fn object_totals(schema: &str, name: &str, digest: RowDigest) -> ObjectTotals {
+    ObjectTotals {
+        schema: Some(schema.to_owned()),
+        name: name.to_owned(),
+        rows: digest.rows(),
+        bytes: digest.bytes(),
+        digest: Some(digest.sum_hex()),
+    }
+}
+
+/// Reads and verifies a backup's manifest: nothing else about the backup is believed.
+///
+/// # Errors
+/// [`Error`], when it can't be decrypted, or contradicts its place or the summary.
+pub(crate) async fn read(
+    vault: &Vault,
+    identities: &Identities,
+    kind: Kind,
+    backup: &Backup,
+) -> Result<Manifest, Error> {
+    let id = &backup.id;
+    let encrypted = vault.read_manifest(backup).await?;
+    let json = envelope::decrypt_to_vec(&encrypted, identities, context(vault.environment(), kind, id, MANIFEST))
+        .await
+        .map_err(|source| Error::Envelope { part: format!("decrypt the manifest of backup {id}"), source })?;
+    let manifest = Manifest::parse(&json)?;
+    if manifest.kind != kind || manifest.environment != *vault.environment() {
+        return Err(contradiction(id, "its manifest is of another kind or environment".into()));
+    }
+    backup.holds(&manifest)?;
+    Ok(manifest)
+}
+
+/// The rows that the volumes' indexes promise must be those of the manifest.
+pub(crate) fn check_totals<'a>(
+    id: &BackupId,
+    manifest: &Manifest,
+    tables: impl Iterator<Item = &'a TableTotals>,
+) -> Result<(), Error> {
+    let promised: Vec<ObjectTotals> =
+        tables.map(|table| object_totals(&table.schema, &table.table, table.digest)).collect();
+    if promised != manifest.objects {
+        return Err(contradiction(id, "its volumes promise other rows than its manifest".into()));
+    }
+    Ok(())
+}
+
+pub(crate) fn contradiction(id: &BackupId, what: String) -> Error {
+    Error::Contradiction { backup: id.to_string(), what }
+}

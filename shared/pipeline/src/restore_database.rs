@@ -1,0 +1,63 @@
+//! The restore of a database: manifest → download → decrypt → decompress → apply → compare → rename.
+
+use std::time::Instant;
+
+use envelope::Identities;
+use pg_client::ConnectOptions;
+use pg_restore::{RestoreOptions, Target};
+use vault::{Backup, Kind, Manifest, Selector, Vault};
+
+use crate::deadline::Deadline;
+use crate::error::Error;
+use crate::progress::Progress;
+use crate::report::DatabaseRestoreReport;
+use crate::sections::StoredSections;
+
+/// One restore of one backup into a new database.
+pub struct DatabaseRestore<'a> {
+    /// Where the backup is.
+    pub vault: &'a Vault,
+    /// What it can be decrypted with.
+    pub identities: &'a Identities,
+    /// Which backup.
+    pub backup: Selector,
+    /// The server, with a database to connect to while the new one does not exist.
+    pub target: &'a ConnectOptions,
+    /// The new database's name; `None` for the source's.
+    pub into: Option<String>,
+    /// How it is applied.
+    pub options: RestoreOptions,
+    /// When to give up.
+    pub deadline: Deadline,
+    /// Told how far the run is.
+    pub progress: Progress,
+}
+
+impl DatabaseRestore<'_> {
+    /// Restores. The database gets its name at the very end, when everything was verified.
+    ///
+    /// # Errors
+    /// [`Error`]; then no database has the name, and what this run created is dropped.
+    pub async fn run(self) -> Result<DatabaseRestoreReport, Error> {
+        let clock = Instant::now();
+        let (backup, manifest, source) = self.deadline.reading(self.open()).await??;
+        let name = self.into.unwrap_or_else(|| manifest.source.name.clone());
+        tracing::info!(backup = %backup.id, into = name, bytes = manifest.bytes(), "the restore begins");
+        let target = Target { options: self.target.clone(), name };
+        let mut options = self.options;
+        // The restore itself keeps the deadline: it drops what it created before it answers.
+        options.deadline = self.deadline.publish_by();
+        let restored = pg_restore::restore_into_new(target, source, options).await?;
+        Ok(DatabaseRestoreReport::of(&backup, &manifest, restored, clock.elapsed()))
+    }
+
+    /// Finds the backup and verifies its manifest and the ends of its volumes, before anything is changed.
+    async fn open(&self) -> Result<(Backup, Manifest, StoredSections), Error> {
+        let backup = self.vault.find(Kind::Database, &self.backup).await?;
+        let manifest = crate::manifest::read(self.vault, self.identities, Kind::Database, &backup).await?;
+        self.deadline.estimate(&format!("backup {}", backup.id), manifest.bytes())?;
+        let progress = self.progress.clone();
+        let source = StoredSections::open(self.vault, self.identities, &backup, &manifest, progress).await?;
+        Ok((backup, manifest, source))
+    }
+}

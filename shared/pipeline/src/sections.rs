@@ -1,0 +1,210 @@
+//! The sections of a stored backup, fetched by range, decrypted, decompressed and verified, a few ahead of whoever applies them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use envelope::{Identities, RandomAccess, RangeSource};
+use pg_restore::{SectionSource, SourceError};
+use sql_volume::{
+    DatabaseProperties, DigestSeed, INDEX_TRAILER_LEN, Index, IndexTrailer, Requirements, SectionEntry, TableTotals,
+};
+use tokio::task::JoinHandle;
+use vault::{Backup, BackupId, Kind, Manifest, ObjectReader, Vault};
+
+use crate::context::{context, volume_part};
+use crate::error::Error;
+use crate::manifest::contradiction;
+use crate::progress::Progress;
+
+/// Sections under way at once, besides the one that is being applied.
+const AHEAD: usize = 3;
+
+/// A volume of the vault, of which the envelope reads ranges.
+struct Ciphertext(ObjectReader);
+
+#[async_trait]
+impl RangeSource for Ciphertext {
+    async fn read(&self, range: std::ops::Range<u64>) -> io::Result<Bytes> {
+        self.0.read_range(range).await.map_err(io::Error::other)
+    }
+}
+
+/// An opened volume: its last frame and its index are verified.
+struct Volume {
+    part: String,
+    plaintext: RandomAccess<Ciphertext>,
+    index: Index,
+}
+
+/// A section on its way: its entry and its verified SQL.
+type Fetch = JoinHandle<Result<(SectionEntry, Vec<u8>), Error>>;
+
+/// Reads a backup's sections in order.
+pub(crate) struct StoredSections {
+    volumes: Vec<Arc<Volume>>,
+    tables: Vec<TableTotals>,
+    /// Volume and section of what is to be fetched next.
+    next: (usize, usize),
+    ahead: VecDeque<Fetch>,
+    progress: Progress,
+    delivered: usize,
+}
+
+impl StoredSections {
+    /// Opens every volume that the manifest names and compares their indexes with it.
+    ///
+    /// # Errors
+    /// [`Error`], naming the volume.
+    pub(crate) async fn open(
+        vault: &Vault,
+        identities: &Identities,
+        backup: &Backup,
+        manifest: &Manifest,
+        progress: Progress,
+    ) -> Result<Self, Error> {
+        let id = &backup.id;
+        let mut volumes = Vec::with_capacity(manifest.volumes.len());
+        for (stored, number) in manifest.volumes.iter().zip(1u32..) {
+            let part = volume_part(number);
+            let name = format!("{part} of backup {id}");
+            let reader = vault.backup_object(backup, stored.name())?;
+            let context = context(vault.environment(), Kind::Database, id, &part);
+            let plaintext = RandomAccess::open(Ciphertext(reader), stored.bytes, identities, context)
+                .await
+                .map_err(|source| Error::Envelope { part: format!("open {name}"), source })?;
+            let index = read_index(&plaintext, &name).await?;
+            if index.volume != number {
+                return Err(contradiction(id, format!("{part} calls itself volume {}", index.volume)));
+            }
+            volumes.push(Arc::new(Volume { part: name, plaintext, index }));
+        }
+        let tables = check(id, &volumes, manifest)?;
+        progress
+            .expect(volumes.iter().flat_map(|volume| &volume.index.sections).map(|section| section.sql_length).sum());
+        Ok(Self { volumes, tables, next: (0, 0), ahead: VecDeque::new(), progress, delivered: 0 })
+    }
+
+    fn fetch_ahead(&mut self) {
+        while self.ahead.len() < AHEAD {
+            let (volume, section) = self.next;
+            let Some(volume) = self.volumes.get(volume) else { return };
+            if section == volume.index.sections.len() {
+                self.next = (self.next.0 + 1, 0);
+                continue;
+            }
+            self.next.1 += 1;
+            let volume = Arc::clone(volume);
+            self.ahead.push_back(tokio::spawn(async move { fetch(&volume, section).await }));
+        }
+    }
+}
+
+impl Drop for StoredSections {
+    fn drop(&mut self) {
+        for fetch in &self.ahead {
+            fetch.abort();
+        }
+    }
+}
+
+async fn read_index(plaintext: &RandomAccess<Ciphertext>, name: &str) -> Result<Index, Error> {
+    let read = |range| async {
+        plaintext
+            .read(range)
+            .await
+            .map_err(|source| Error::Envelope { part: format!("read the index of {name}"), source })
+    };
+    let damaged = |source| Error::Index { part: format!("read the index of {name}"), source };
+    let len = plaintext.plaintext_len();
+    let tail = read(len.saturating_sub(INDEX_TRAILER_LEN)..len).await?;
+    let trailer = IndexTrailer::parse(&tail, len).map_err(damaged)?;
+    let frame = read(trailer.offset..len).await?;
+    Index::from_frame(&frame, trailer).map_err(damaged)
+}
+
+async fn fetch(volume: &Volume, section: usize) -> Result<(SectionEntry, Vec<u8>), Error> {
+    let entry = volume.index.sections[section].clone();
+    let frame = volume
+        .plaintext
+        .read(entry.offset..entry.offset + entry.length)
+        .await
+        .map_err(|source| Error::Envelope { part: format!("read section {} of {}", entry.seq, volume.part), source })?;
+    let (seed, part) = (volume.index.digest_seed, volume.part.clone());
+    tokio::task::spawn_blocking(move || match sql_volume::decompress(&frame, &entry, seed) {
+        Ok(sql) => Ok((entry, sql)),
+        Err(source) => Err(Error::Section { part, source }),
+    })
+    .await
+    .map_err(|_| Error::Stopped)?
+}
+
+/// The volumes' indexes must continue one another and add up to what the manifest says.
+fn check(id: &BackupId, volumes: &[Arc<Volume>], manifest: &Manifest) -> Result<Vec<TableTotals>, Error> {
+    let Some(first) = volumes.first() else { return Err(contradiction(id, "it has no volume".into())) };
+    let mut seq = 0u32;
+    let mut tables: BTreeMap<(String, String), TableTotals> = BTreeMap::new();
+    for volume in volumes {
+        let index = &volume.index;
+        if (&index.database, &index.requires, index.digest_seed)
+            != (&first.index.database, &first.index.requires, first.index.digest_seed)
+        {
+            return Err(contradiction(id, format!("{} belongs to another dump than the first", volume.part)));
+        }
+        for section in &index.sections {
+            if section.seq != seq {
+                return Err(contradiction(id, format!("section {seq} is missing before {}", volume.part)));
+            }
+            seq += 1;
+        }
+        for table in &index.tables {
+            tables
+                .entry((table.schema.clone(), table.table.clone()))
+                .and_modify(|all| all.digest.merge(table.digest))
+                .or_insert_with(|| table.clone());
+        }
+    }
+    crate::manifest::check_totals(id, manifest, tables.values())?;
+    Ok(tables.into_values().collect())
+}
+
+#[async_trait]
+impl SectionSource for StoredSections {
+    fn database(&self) -> &DatabaseProperties {
+        &self.volumes[0].index.database
+    }
+
+    fn requires(&self) -> &Requirements {
+        &self.volumes[0].index.requires
+    }
+
+    fn digest_seed(&self) -> DigestSeed {
+        self.volumes[0].index.digest_seed
+    }
+
+    fn tables(&self) -> Vec<TableTotals> {
+        self.tables.clone()
+    }
+
+    async fn next(&mut self) -> Result<Option<(SectionEntry, Vec<u8>)>, SourceError> {
+        self.fetch_ahead();
+        let Some(fetch) = self.ahead.pop_front() else { return Ok(None) };
+        let (entry, sql) = fetch.await.map_err(|_| Error::Stopped)??;
+        self.delivered += 1;
+        self.progress.advance(sql.len() as u64);
+        self.fetch_ahead();
+        Ok(Some((entry, sql)))
+    }
+
+    /// Every final frame was verified when its volume was opened, every other frame and section as it was read: what is
+    /// left is that nothing was passed over.
+    async fn verified(&mut self) -> Result<(), SourceError> {
+        let all: usize = self.volumes.iter().map(|volume| volume.index.sections.len()).sum();
+        if self.delivered != all {
+            return Err(format!("{} of {all} sections were read", self.delivered).into());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,84 @@
+//! Runs that are disturbed: whole or not at all.
+
+use std::time::Duration;
+
+use end_to_end::Site;
+use serde_json::json;
+use testing::postgres::USUAL;
+
+/// Enough rows that a run is still in them when it is disturbed.
+const SLOW: &str = "CREATE TABLE slow (n int, t text); INSERT INTO slow SELECT n, repeat(md5(n::text), 40) FROM generate_series(1, 150000) n";
+
+/// Waits until a session of ours is within a COPY.
+async fn copying(site: &Site) {
+    let client = site.database.server.connect("postgres").await;
+    let active = "SELECT FROM pg_stat_activity WHERE datname = $1 AND application_name LIKE 'offsite%' AND state = 'active' AND query LIKE 'COPY%'";
+    while client.query(active, &[&site.database.name]).await.unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn connection_killed_within_a_copy_makes_no_backup() {
+    let site = Site::new(USUAL).await;
+    site.database.run(SLOW).await;
+    let function = site.backup();
+    let killer = async {
+        copying(&site).await;
+        let client = site.database.server.connect("postgres").await;
+        let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND application_name LIKE 'offsite%' AND query LIKE 'COPY%'";
+        client.query(kill, &[&site.database.name]).await.unwrap();
+    };
+    let event = json!({});
+    let (outcome, ()) = tokio::join!(function.invoke(&event), killer);
+    let failure = outcome.failure();
+    assert!(failure.contains("slow"), "{failure}");
+    site.assert_untouched().await;
+}
+
+#[tokio::test]
+async fn function_killed_in_the_middle_makes_no_backup() {
+    let site = Site::new(USUAL).await;
+    site.database.run(SLOW).await;
+    site.backup().start(&json!({})).await.kill_after(copying(&site)).await;
+    site.assert_untouched().await;
+    // And the next run is not disturbed by what it left.
+    assert_eq!(site.back_up().await["rows"], 150_000);
+}
+
+#[tokio::test]
+async fn run_that_cannot_end_in_time_is_cancelled_and_says_so() {
+    let site = Site::new(USUAL).await;
+    site.database.run(SLOW).await;
+    // Reading must end 90 s before the function does: there is no time at all.
+    let failure = site.backup().limit(Duration::from_secs(60)).invoke(&json!({})).await.failure();
+    assert!(failure.contains("90 s") && failure.contains("HINT"), "{failure}");
+    site.assert_untouched().await;
+}
+
+#[tokio::test]
+async fn restore_that_cannot_end_in_time_leaves_no_database() {
+    let site = Site::new(USUAL).await;
+    site.database.run("CREATE TABLE t AS SELECT generate_series(1, 10) AS n").await;
+    site.back_up().await;
+    let into = format!("{}_back", site.database.name);
+    let event = json!({"kind": "database", "backup": "latest", "into": into});
+    site.restore().limit(Duration::from_secs(20)).invoke(&event).await.failure();
+    assert!(!site.database_exists(&into).await);
+}
+
+#[tokio::test]
+async fn database_that_grows_meanwhile_is_backed_up_as_it_was() {
+    let site = Site::new(USUAL).await;
+    site.database.run(SLOW).await;
+    let function = site.backup();
+    let grower = async {
+        copying(&site).await;
+        site.database
+            .run("INSERT INTO slow SELECT n, 'late' FROM generate_series(1, 1000) n; CREATE TABLE late (n int)")
+            .await;
+    };
+    let event = json!({});
+    let (outcome, ()) = tokio::join!(function.invoke(&event), grower);
+    assert_eq!(outcome.report()["rows"], 150_000);
+}

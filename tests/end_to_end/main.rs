@@ -1,0 +1,13 @@
+//! End to end: the functions' real programs, real servers, and the official tools as judges.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+mod command_line;
+mod cut_ciphertext;
+mod interrupted;
+mod refused_source;
+mod refused_vault;
+mod round_trip;
+mod stock_tools;
+
+/// A schema with something of most kinds that an application holds, and rows that need more than one frame.
+const SHOP: &str = include_str!("shop.sql");

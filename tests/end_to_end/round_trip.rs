@@ -1,0 +1,74 @@
+//! What was backed up comes back equal.
+
+use end_to_end::Site;
+use serde_json::json;
+use testing::postgres::USUAL;
+
+use crate::SHOP;
+
+#[tokio::test]
+async fn backup_comes_back_equal() {
+    let site = Site::new(USUAL).await;
+    site.database.run(SHOP).await;
+    let report = site.back_up().await;
+    assert_eq!(report["status"], "ok");
+    assert_eq!(report["rows"], 25_000);
+    site.assert_no_sessions().await;
+
+    let into = format!("{}_back", site.database.name);
+    let restored = site.restore().invoke(&json!({"kind": "database", "backup": "latest", "into": into})).await.report();
+    assert_eq!(
+        (&restored["status"], &restored["backup"], &restored["rows"]),
+        (&json!("ok"), &report["backup"], &report["rows"])
+    );
+    assert_eq!(restored["equal"], true);
+    assert_eq!(site.pg_dump(&into), site.pg_dump(&site.database.name));
+    site.drop_database(&into).await;
+}
+
+#[tokio::test]
+async fn backup_of_several_volumes_comes_back_equal() {
+    let site = Site::new(USUAL).await;
+    site.database.run(SHOP).await;
+    let report = site.backup().with("OFFSITE_VOLUME_BYTES", "1").invoke(&json!({})).await.report();
+    let volumes = report["volumes"].as_u64().unwrap();
+    assert!(volumes > 3, "{report}");
+
+    let into = format!("{}_back", site.database.name);
+    let backup = &report["backup"];
+    site.restore().invoke(&json!({"kind": "database", "backup": backup, "into": into})).await.report();
+    assert_eq!(site.pg_dump(&into), site.pg_dump(&site.database.name));
+    site.drop_database(&into).await;
+}
+
+#[tokio::test]
+async fn empty_database_comes_back_empty() {
+    let site = Site::new(USUAL).await;
+    assert_eq!(site.back_up().await["rows"], 0);
+    let into = format!("{}_back", site.database.name);
+    site.restore().invoke(&json!({"kind": "database", "backup": "latest", "into": into})).await.report();
+    assert_eq!(site.pg_dump(&into), site.pg_dump(&site.database.name));
+    site.drop_database(&into).await;
+}
+
+#[tokio::test]
+async fn schedule_that_fires_twice_makes_two_backups_and_disturbs_none() {
+    let site = Site::new(USUAL).await;
+    site.database.run("CREATE TABLE t AS SELECT generate_series(1, 10) AS n").await;
+    let function = site.backup();
+    let event = json!({"scheduled": "2026-11-22T12:00:00Z"});
+    let (first, second) = tokio::join!(function.invoke(&event), function.invoke(&event));
+    let (first, second) = (first.report(), second.report());
+    assert_ne!(first["backup"], second["backup"]);
+    assert_eq!(site.listing().await.backups.len(), 2);
+}
+
+#[tokio::test]
+async fn restore_leaves_an_existing_database_alone() {
+    let site = Site::new(USUAL).await;
+    site.database.run("CREATE TABLE t AS SELECT 1 AS n").await;
+    site.back_up().await;
+    let failure = site.restore().invoke(&json!({"kind": "database", "backup": "latest"})).await.failure();
+    assert!(failure.contains(&site.database.name) && failure.contains("exists"), "{failure}");
+    site.assert_no_sessions().await;
+}

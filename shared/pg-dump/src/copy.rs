@@ -1,0 +1,142 @@
+//! One COPY of one slice, cut into sections at row boundaries.
+
+mod rows;
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use pg_client::Session;
+use tokio_postgres::error::SqlState;
+
+use crate::error::Error;
+use crate::handover::{Closed, Outlet};
+use crate::options::DumpOptions;
+use crate::session::fault;
+use crate::slices::Slice;
+use rows::{RowError, Rows};
+
+/// How long naming a row that is too long may take.
+const FIND_ROW: Duration = Duration::from_secs(60);
+
+/// How a slice ended that wasn't read wholly.
+pub(crate) enum Unread {
+    /// Another session holds, or queues for, a lock that reading needs. Nothing of the slice was handed over.
+    Refused,
+    /// The dump fails.
+    Failed(Error),
+    /// Nobody takes sections any more.
+    Closed,
+}
+
+impl From<Error> for Unread {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<Closed> for Unread {
+    fn from(_: Closed) -> Self {
+        Self::Closed
+    }
+}
+
+/// Reads a slice within the session's transaction and hands over its sections. The locks that this takes are given back at
+/// its end: what waits for one of them, such as a REINDEX, waits for a slice and not for the whole dump.
+pub(crate) async fn copy(
+    session: &Session,
+    slice: &Slice,
+    server_encoding: &str,
+    options: &DumpOptions,
+    outlet: &Outlet,
+) -> Result<(), Unread> {
+    let act = format!("copy table {}", slice.name());
+    lock(session, slice, options.slice_lock_timeout).await.map_err(|error| match error.code() {
+        Some(&SqlState::LOCK_NOT_AVAILABLE | &SqlState::T_R_DEADLOCK_DETECTED) => Unread::Refused,
+        _ => Unread::Failed(fault(session, &act, error)),
+    })?;
+    // COPY's own ENCODING, and not client_encoding: this text is in the server's, while names and messages stay UTF-8.
+    let sql = format!("COPY {} TO STDOUT (ENCODING {})", slice.source(), sql_text::quote::literal(server_encoding));
+    let mut stream = Box::pin(session.client.copy_out(&sql).await.map_err(|error| fault(session, &act, error))?);
+    let mut rows = Rows::begin(slice, options);
+    let refused = loop {
+        let Some(piece) = stream.next().await else { break None };
+        let piece = piece.map_err(|error| fault(session, &act, error))?;
+        if let Err(error) = take(&mut rows, &piece, outlet).await? {
+            break Some(error);
+        }
+    };
+    // The rest of a COPY that nobody reads would keep the session's next answer waiting.
+    drop(stream);
+    let last = match refused {
+        None => rows.end(),
+        Some(error) => Err(error),
+    };
+    match last {
+        Ok(Some(draft)) => outlet.put(draft).await?,
+        Ok(None) => {}
+        Err(RowError::Text(what)) => return Err(Error::CopyText { table: slice.name(), what }.into()),
+        Err(RowError::TooLong { row }) => {
+            let ctid = tokio::time::timeout(FIND_ROW, ctid_of(session, slice, row)).await.ok().flatten();
+            return Err(Error::RowTooLong { table: slice.name(), ctid, row, limit: options.max_row }.into());
+        }
+    }
+    release(session).await.map_err(|error| fault(session, &act, error))?;
+    Ok(())
+}
+
+/// Takes the locks that the COPY is going to need, or none. Planning takes a lock on every index of the table: EXPLAIN plans,
+/// so that COPY itself has to wait for nothing and may take as long as it takes.
+async fn lock(session: &Session, slice: &Slice, timeout: Duration) -> Result<(), tokio_postgres::Error> {
+    let mut sql = format!(
+        "SAVEPOINT slice;\nLOCK TABLE ONLY {} IN ACCESS SHARE MODE NOWAIT;\nSET LOCAL lock_timeout = {};\n",
+        slice.name(),
+        timeout.as_millis().max(1)
+    );
+    if let Some(condition) = slice.condition() {
+        sql.push_str(&format!("EXPLAIN (COSTS OFF) SELECT FROM ONLY {}{condition};\n", slice.name()));
+    }
+    sql.push_str("SET LOCAL lock_timeout = 0");
+    match session.client.batch_execute(&sql).await {
+        Ok(()) => Ok(()),
+        Err(error) => {
+            if error.code().is_some() {
+                release(session).await?;
+            }
+            Err(error)
+        }
+    }
+}
+
+async fn release(session: &Session) -> Result<(), tokio_postgres::Error> {
+    session.client.batch_execute("ROLLBACK TO SAVEPOINT slice;\nRELEASE SAVEPOINT slice").await
+}
+
+async fn take(rows: &mut Rows, mut piece: &[u8], outlet: &Outlet) -> Result<Result<(), RowError>, Closed> {
+    while !piece.is_empty() {
+        if rows.outgrows(piece.len()) {
+            rows.large(outlet.pass_alone().await?);
+        }
+        let (taken, draft) = match rows.add(piece) {
+            Ok(added) => added,
+            Err(error) => return Ok(Err(error)),
+        };
+        if let Some(draft) = draft {
+            outlet.put(draft).await?;
+        }
+        piece = &piece[taken..];
+    }
+    Ok(Ok(()))
+}
+
+/// The place of the row after `row` rows: the same scan of the same snapshot again, without the values.
+async fn ctid_of(session: &Session, slice: &Slice, row: u64) -> Option<String> {
+    session.cancel().await.ok()?;
+    release(session).await.ok()?;
+    let sql = format!(
+        "SELECT ctid::text FROM ONLY {}{} OFFSET {row} LIMIT 1",
+        slice.name(),
+        slice.condition().unwrap_or_default()
+    );
+    let rows = session.client.query(&sql, &[]).await.ok()?;
+    rows.first().map(|row| row.get(0))
+}

@@ -1,0 +1,256 @@
+use std::sync::Arc;
+
+use memchr::{memchr, memchr_iter, memmem, memrchr};
+use sql_volume::{CopyRows, SectionKind};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::handover::{Draft, LARGE};
+use crate::options::DumpOptions;
+use crate::slices::Slice;
+
+/// The line that ends a COPY block, and the blank lines after it, as pg_dump writes them.
+const END: &[u8] = b"\\.\n\n\n";
+/// Room beyond a section's size for the row that fills it, so that the buffer rarely moves.
+const ROOM: usize = 256 << 10;
+
+/// Why a slice's text isn't taken.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum RowError {
+    /// The row after `row` rows of the slice exceeds the limit.
+    TooLong {
+        /// Rows before it.
+        row: u64,
+    },
+    /// It is no COPY text.
+    Text(&'static str),
+}
+
+/// Builds the sections of one slice out of pieces of COPY's text, which end anywhere.
+pub(super) struct Rows {
+    header: Arc<[u8]>,
+    schema: String,
+    table: String,
+    in_order: bool,
+    section_bytes: usize,
+    max_row: u64,
+    /// The section so far: the header, and rows.
+    sql: Vec<u8>,
+    /// Whole rows in `sql`.
+    count: u64,
+    /// Where in `sql` the row that is under way began.
+    row_start: usize,
+    /// Rows of the slice in earlier sections.
+    before: u64,
+    /// Sections handed over.
+    sections: u64,
+    large: Option<OwnedSemaphorePermit>,
+}
+
+impl Rows {
+    pub(super) fn begin(slice: &Slice, options: &DumpOptions) -> Self {
+        let (schema, table) = slice.table.counted_as();
+        let mut rows = Self {
+            header: Arc::clone(&slice.header),
+            schema: schema.to_owned(),
+            table: table.to_owned(),
+            in_order: slice.table.config,
+            section_bytes: options.section_bytes,
+            max_row: options.max_row.max(64 << 10),
+            sql: Vec::new(),
+            count: 0,
+            row_start: 0,
+            before: 0,
+            sections: 0,
+            large: None,
+        };
+        rows.open(0);
+        rows
+    }
+
+    /// A buffer for a slice that is surely small starts small; a section's worth otherwise, once.
+    fn open(&mut self, room: usize) {
+        self.sql = Vec::with_capacity(self.header.len() + room);
+        self.sql.extend_from_slice(&self.header);
+        self.row_start = self.sql.len();
+        self.count = 0;
+    }
+
+    /// Whether `more` bytes would make this a large buffer, for which [`Rows::large`] is due.
+    pub(super) fn outgrows(&self, more: usize) -> bool {
+        self.large.is_none() && self.sql.len() + more > self.section_bytes + LARGE
+    }
+
+    /// Allows this section to be large.
+    pub(super) fn large(&mut self, permit: OwnedSemaphorePermit) {
+        self.large = Some(permit);
+    }
+
+    /// Takes from the beginning of `piece`: how much, and the section that this completed. A section ends with the first
+    /// row that ends after `section_bytes`.
+    pub(super) fn add(&mut self, piece: &[u8]) -> Result<(usize, Option<Draft>), RowError> {
+        let full = self.section_bytes.saturating_sub(self.sql.len()).saturating_sub(1);
+        let cut = piece.get(full..).and_then(|late| memchr(b'\n', late)).map(|at| full + at + 1);
+        let taken = &piece[..cut.unwrap_or(piece.len())];
+        self.check_length(taken)?;
+        self.reserve(taken.len());
+        if let Some(last) = memrchr(b'\n', taken) {
+            self.count += memchr_iter(b'\n', taken).count() as u64;
+            self.row_start = self.sql.len() + last + 1;
+        }
+        self.sql.extend_from_slice(taken);
+        let draft = if cut.is_some() { Some(self.close(true)?) } else { None };
+        Ok((taken.len(), draft))
+    }
+
+    /// The last section. An empty table has one too, with no rows.
+    pub(super) fn end(&mut self) -> Result<Option<Draft>, RowError> {
+        if self.row_start != self.sql.len() {
+            return Err(RowError::Text("a row without end"));
+        }
+        if self.count == 0 && self.sections > 0 {
+            return Ok(None);
+        }
+        self.close(false).map(Some)
+    }
+
+    fn check_length(&self, taken: &[u8]) -> Result<(), RowError> {
+        let pending = (self.sql.len() - self.row_start) as u64;
+        // Pieces are shorter than the limit: only the row under way can exceed it, or the one that this piece begins.
+        let ends = memchr(b'\n', taken).unwrap_or(taken.len()) as u64;
+        if pending + ends > self.max_row {
+            return Err(RowError::TooLong { row: self.before + self.count });
+        }
+        Ok(())
+    }
+
+    fn reserve(&mut self, more: usize) {
+        let free = self.sql.capacity() - self.sql.len();
+        if free >= more {
+            return;
+        }
+        // Doubling up to a section's size; then by an eighth, which keeps the waste of a large row small.
+        let (length, whole) = (self.sql.len(), self.section_bytes + ROOM);
+        let grown = if length < whole { (length * 2).clamp(64 << 10, whole) } else { length + length / 8 };
+        self.sql.reserve_exact(grown.saturating_sub(length).max(more));
+    }
+
+    fn close(&mut self, more: bool) -> Result<Draft, RowError> {
+        let start = self.header.len();
+        let range = start..self.sql.len();
+        let text = &self.sql[start..];
+        if text.starts_with(b"\\.\n") || memmem::find(text, b"\n\\.\n").is_some() {
+            return Err(RowError::Text("a row that would end the data"));
+        }
+        self.sql.reserve_exact(END.len());
+        self.sql.extend_from_slice(END);
+        let rows = CopyRows { schema: self.schema.clone(), table: self.table.clone(), range, count: self.count };
+        let draft = Draft {
+            kind: SectionKind::TableData,
+            sql: std::mem::take(&mut self.sql),
+            rows: Some(rows),
+            in_order: self.in_order,
+            large: self.large.take(),
+        };
+        self.before += self.count;
+        self.sections += 1;
+        if more {
+            self.open(self.section_bytes + ROOM);
+        }
+        Ok(draft)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn rows(section_bytes: usize) -> Rows {
+        let mut rows = Rows {
+            header: Arc::from(&b"COPY t (a) FROM stdin;\n"[..]),
+            schema: "public".to_owned(),
+            table: "t".to_owned(),
+            in_order: false,
+            section_bytes,
+            max_row: 64 << 10,
+            sql: Vec::new(),
+            count: 0,
+            row_start: 0,
+            before: 0,
+            sections: 0,
+            large: None,
+        };
+        rows.open(0);
+        rows
+    }
+
+    fn sections(section_bytes: usize, pieces: &[&[u8]]) -> Result<Vec<Draft>, RowError> {
+        let (mut rows, mut drafts) = (rows(section_bytes), Vec::new());
+        for piece in pieces {
+            let mut rest = *piece;
+            while !rest.is_empty() {
+                let (taken, draft) = rows.add(rest)?;
+                rest = &rest[taken..];
+                drafts.extend(draft);
+            }
+        }
+        drafts.extend(rows.end()?);
+        Ok(drafts)
+    }
+
+    #[test]
+    fn sections_are_the_same_wherever_pieces_end() {
+        let text: Vec<u8> = (0..500).flat_map(|n| format!("{n}\t{}\n", "x".repeat(n * 13 % 50)).into_bytes()).collect();
+        let whole = sections(1000, &[&text]).unwrap();
+        assert!(whole.len() > 10);
+        for step in [1, 2, 3, 7, 50, 999, 1000, 1001] {
+            let pieces: Vec<&[u8]> = text.chunks(step).collect();
+            let cut = sections(1000, &pieces).unwrap();
+            assert_eq!(cut.len(), whole.len(), "{step}");
+            for (cut, whole) in cut.iter().zip(&whole) {
+                assert_eq!((&cut.sql, &cut.rows), (&whole.sql, &whole.rows), "{step}");
+            }
+        }
+        let all: Vec<u8> =
+            whole.iter().flat_map(|draft| draft.sql[draft.rows.as_ref().unwrap().range.clone()].to_vec()).collect();
+        assert_eq!(all, text);
+        assert_eq!(whole.iter().map(|draft| draft.rows.as_ref().unwrap().count).sum::<u64>(), 500);
+    }
+
+    #[test]
+    fn section_closes_with_the_first_row_that_ends_after_its_size() {
+        let header = "COPY t (a) FROM stdin;\n".len();
+        let drafts = sections(header + 4, &[b"a\nb\nc\nd\n"]).unwrap();
+        assert_eq!(drafts.len(), 2);
+        assert_eq!(drafts[0].sql, b"COPY t (a) FROM stdin;\na\nb\n\\.\n\n\n");
+        let drafts = sections(header + 5, &[b"a\nb\nc\nd\n"]).unwrap();
+        assert_eq!(drafts[0].rows.as_ref().unwrap().count, 3);
+    }
+
+    #[test]
+    fn empty_table_has_one_empty_block() {
+        let drafts = sections(1000, &[]).unwrap();
+        assert_eq!(drafts.len(), 1);
+        assert_eq!(drafts[0].sql, b"COPY t (a) FROM stdin;\n\\.\n\n\n");
+        assert_eq!(drafts[0].rows.as_ref().unwrap().count, 0);
+    }
+
+    #[test]
+    fn row_without_end_and_row_that_ends_the_data_are_refused() {
+        assert_eq!(sections(1000, &[b"a\nb"]).err(), Some(RowError::Text("a row without end")));
+        for text in [&b"\\.\n"[..], b"a\n\\.\nb\n"] {
+            assert_eq!(sections(1000, &[text]).err(), Some(RowError::Text("a row that would end the data")));
+        }
+        assert!(sections(1000, &[b"\\\\.\na\\\\.\n"]).is_ok());
+    }
+
+    #[test]
+    fn row_longer_than_the_limit_is_refused_by_its_number_before_it_is_whole() {
+        let long = vec![b'x'; (64 << 10) + 1];
+        let pieces: Vec<&[u8]> = [&b"a\nb\nc\n"[..]].into_iter().chain(long.chunks(1000)).collect();
+        assert_eq!(sections(8 << 20, &pieces).err(), Some(RowError::TooLong { row: 3 }));
+        assert_eq!(sections(10, &pieces).err(), Some(RowError::TooLong { row: 3 }));
+        let just: Vec<u8> = [&long[1..], b"\n"].concat();
+        assert!(sections(8 << 20, &just.chunks(1000).collect::<Vec<_>>()).is_ok());
+    }
+}

@@ -1,0 +1,225 @@
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use pg_client::{ConnectOptions, Session};
+use sql_text::quote;
+use sql_volume::SectionKind;
+
+use crate::catalog::{Catalog, TableData};
+use crate::crew::{Plan, Reader};
+use crate::dump::{Dump, DumpedTable, Stage, Warning};
+use crate::encoding::encode;
+use crate::error::Error;
+use crate::handover::{Draft, handover};
+use crate::lock::{backend_pid, lock_and_snapshot, rollback};
+use crate::options::DumpOptions;
+use crate::session::{Server, fault};
+use crate::slices::{Slice, Table};
+use crate::snapshot::Snapshot;
+use crate::watch::Watcher;
+use crate::{large_objects, sequences, slices, statements};
+
+/// How often definitions may change while they are read.
+const ATTEMPTS: u32 = 3;
+
+impl Dump {
+    /// Connects, locks, takes the snapshot, reads the catalog, and begins to read the data.
+    ///
+    /// # Errors
+    /// [`Error`]; nothing is then left open.
+    pub async fn open(connect: &ConnectOptions, options: DumpOptions) -> Result<Self, Error> {
+        let mut leading = connect.clone();
+        leading.copy_as_bytes = true;
+        let side = Session::connect(connect).await?;
+        let server = Server::read(&side.client).await?;
+        if let Some(address) = side.address() {
+            leading = leading.pinned_to(address);
+        }
+        let leader = Session::connect(&leading).await?;
+        let (snapshot, catalog) = read_catalog(&server, &leader, &side, &options).await?;
+
+        let workers = workers(&server, &leading, &snapshot, options.connections.saturating_sub(2)).await?;
+        let mut ours = vec![backend_pid(&leader).await?, backend_pid(&side).await?];
+        for worker in &workers {
+            ours.push(backend_pid(worker).await?);
+        }
+        Self::start(Opened { server, leader, side, workers, ours, snapshot, catalog }, options).await
+    }
+
+    async fn start(opened: Opened, options: DumpOptions) -> Result<Self, Error> {
+        let Opened { server, leader, side, workers, ours, snapshot, mut catalog } = opened;
+        let warnings = set_aside_unlogged(&server, &leader, &mut catalog).await?;
+        let (before, after) = definitions(&catalog, &server, &side, options.section_bytes).await?;
+
+        let sizes = slices::sizes(&leader, &catalog.tables).await?;
+        let objects = catalog.large_objects.len();
+        let estimate = sizes.values().map(|size| size.main + size.toast).sum::<u64>()
+            + if objects == 0 { 0 } else { large_objects::size(&leader).await? };
+        let headers = catalog.tables.iter().map(|table| table.copy_header.clone()).collect();
+        let headers = encode(&side, &server.encoding, headers).await?;
+        let dumped = dumped(&catalog.tables);
+        let (config, tables): (Vec<Table>, Vec<Table>) = std::mem::take(&mut catalog.tables)
+            .into_iter()
+            .zip(headers)
+            .map(|(data, header)| Table { data: Arc::new(data), header: header.into() })
+            .partition(|table| table.data.config);
+        let plan = Plan::new(
+            config.iter().map(Slice::whole).collect(),
+            slices::plan(&server, &tables, &sizes, &options),
+            &catalog.large_objects,
+            std::mem::take(&mut catalog.sequences),
+        );
+
+        let cancellers = std::iter::once(&leader).chain(&workers).map(Session::canceller).collect();
+        let (outlet, intake) = handover();
+        let options = Arc::new(options);
+        let reader = Reader::new(Arc::new(server), Arc::clone(&options), outlet);
+        let crew = tokio::spawn(reader.read_all(leader, workers, plan));
+        let watcher = Watcher::start(side, ours.clone(), &options, crew.abort_handle());
+        Ok(Self {
+            inventory: catalog.inventory().clone(),
+            tables: dumped,
+            database: catalog.database,
+            requires: catalog.requires,
+            warnings,
+            estimate,
+            snapshot,
+            stage: Stage::BeforeData,
+            before,
+            after,
+            intake,
+            crew: Some(crew),
+            leader: None,
+            watcher: Some(watcher),
+            ours,
+            cancellers,
+            large: None,
+            seq: 0,
+            barrier: None,
+            failed: false,
+        })
+    }
+}
+
+struct Opened {
+    server: Server,
+    leader: Session,
+    side: Session,
+    workers: Vec<Session>,
+    ours: Vec<i32>,
+    snapshot: Snapshot,
+    catalog: Catalog,
+}
+
+/// Locks, takes the snapshot and reads the catalog, until nothing that takes no lock (a view, a function) has changed meanwhile.
+async fn read_catalog(
+    server: &Server,
+    leader: &Session,
+    side: &Session,
+    options: &DumpOptions,
+) -> Result<(Snapshot, Catalog), Error> {
+    let mut objects = Vec::new();
+    for _ in 0..ATTEMPTS {
+        let snapshot = lock_and_snapshot(server, leader, side, options).await?;
+        let catalog = Catalog::read(&leader.client).await?;
+        objects = catalog.changed_since(&side.client).await?;
+        if objects.is_empty() {
+            return Ok((snapshot, catalog));
+        }
+        rollback(leader).await?;
+    }
+    Err(Error::DefinitionsMove { attempts: ATTEMPTS, objects })
+}
+
+async fn workers(
+    server: &Server,
+    connect: &ConnectOptions,
+    snapshot: &Snapshot,
+    count: usize,
+) -> Result<Vec<Session>, Error> {
+    let connecting = (0..count).map(|_| async {
+        let session = Session::connect(connect).await?;
+        server.begin_with(&session, &snapshot.name).await?;
+        Ok::<_, Error>(session)
+    });
+    futures_util::future::try_join_all(connecting).await
+}
+
+/// Takes out what a standby has no rows or values of, and tells of it.
+async fn set_aside_unlogged(server: &Server, leader: &Session, catalog: &mut Catalog) -> Result<Vec<Warning>, Error> {
+    let sequences = sequences::without_value(server, leader, &catalog.sequences).await?;
+    let mut objects = Vec::new();
+    catalog.tables.retain(|table| {
+        let kept = !(server.in_recovery && table.unlogged);
+        if !kept {
+            objects.push(quote::qualified(&table.schema, &table.name));
+        }
+        kept
+    });
+    catalog.sequences.retain(|sequence| {
+        let kept = !sequences.contains(&sequence.oid);
+        if !kept {
+            objects.push(quote::qualified(&sequence.schema, &sequence.name));
+        }
+        kept
+    });
+    Ok(if objects.is_empty() { Vec::new() } else { vec![Warning { code: "unlogged-on-standby", objects }] })
+}
+
+/// The sections before and after the data.
+async fn definitions(
+    catalog: &Catalog,
+    server: &Server,
+    side: &Session,
+    section_bytes: usize,
+) -> Result<(VecDeque<Draft>, VecDeque<Draft>), Error> {
+    let mut after = statements::cut(catalog.post_data(), section_bytes);
+    match after.last_mut() {
+        Some(last) => last.push_str(Catalog::trailer()),
+        None => after.push(Catalog::trailer().to_owned()),
+    }
+    let encoded = async |kind, texts| {
+        let texts = encode(side, &server.encoding, texts).await?;
+        Ok::<_, Error>(texts.into_iter().map(move |sql| statements::draft(kind, sql)))
+    };
+    let mut before: VecDeque<Draft> = encoded(SectionKind::Preamble, vec![catalog.preamble()]).await?.collect();
+    before.extend(encoded(SectionKind::PreData, statements::cut(catalog.pre_data(), section_bytes)).await?);
+    Ok((before, encoded(SectionKind::PostData, after).await?.collect()))
+}
+
+/// The tables that rows are counted for; rows of several partitions may be counted for their root.
+fn dumped(tables: &[TableData]) -> Vec<DumpedTable> {
+    let mut known = HashSet::new();
+    tables
+        .iter()
+        .filter(|table| known.insert(table.counted_as()))
+        .map(|table| DumpedTable {
+            schema: table.counted_as().0.to_owned(),
+            table: table.counted_as().1.to_owned(),
+            columns: table.columns.clone(),
+            generated: table.generated.clone(),
+        })
+        .collect()
+}
+
+/// Waits until the server has ended the sessions `pids`, and ends them itself after a while.
+pub(super) async fn wait_until_gone(side: &Session, pids: &[i32]) -> Result<(), Error> {
+    let act = "wait until the dump's sessions have ended";
+    for look in 0u32.. {
+        let left = side
+            .client
+            .query_one(
+                "SELECT count(*), count(CASE WHEN $2 THEN pg_catalog.pg_terminate_backend(pid) END)
+                 FROM pg_catalog.pg_stat_activity WHERE pid = ANY ($1) AND pid <> pg_catalog.pg_backend_pid()",
+                &[&pids, &(look == 40)],
+            )
+            .await
+            .map_err(|error| fault(side, act, error))?;
+        if left.get::<_, i64>(0) == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}

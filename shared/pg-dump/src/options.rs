@@ -1,0 +1,43 @@
+use std::time::Duration;
+
+/// How a database is dumped.
+#[derive(Clone, Debug)]
+pub struct DumpOptions {
+    /// Connections to the database in all, from 2: one leads and copies, one watches, the others copy.
+    pub connections: usize,
+    /// A section closes at the first row or statement boundary after so many bytes.
+    pub section_bytes: usize,
+    /// The longest row, in bytes of COPY text, that may be taken into memory; from 64 KiB.
+    pub max_row: u64,
+    /// Tables are read in slices of so many bytes of their main part, where the server can (14 and later).
+    pub slice_bytes: u64,
+    /// How long locking the tables waits for a lock, each time.
+    pub lock_timeout: Duration,
+    /// How often locking the tables is tried.
+    pub lock_attempts: u32,
+    /// How long a slice waits for the locks that its plan needs, before another slice is read first.
+    pub slice_lock_timeout: Duration,
+    /// How long slices are put off, in all, before the dump fails.
+    pub slice_patience: Duration,
+    /// How often sessions that wait for ours are looked for.
+    pub watch_interval: Duration,
+    /// The dump gives way to a session that has waited so long for one of its locks.
+    pub yield_to_ddl_after: Duration,
+}
+
+impl Default for DumpOptions {
+    fn default() -> Self {
+        Self {
+            connections: 4,
+            section_bytes: 8 << 20,
+            max_row: 32 << 20,
+            slice_bytes: 128 << 20,
+            lock_timeout: Duration::from_secs(10),
+            lock_attempts: 4,
+            slice_lock_timeout: Duration::from_secs(5),
+            slice_patience: Duration::from_secs(600),
+            watch_interval: Duration::from_secs(15),
+            yield_to_ddl_after: Duration::from_secs(60),
+        }
+    }
+}

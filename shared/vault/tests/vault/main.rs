@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, missing_docs)]
 
 mod faulty;
+mod listing;
 mod lock;
 mod read_faults;
 mod round_trip;

@@ -57,7 +57,6 @@ async fn strike_all(faults: &'static [Fault], times: Times) {
             let places = Arc::clone(&places);
             strikes.spawn(async move {
                 let _place = places.acquire().await.unwrap();
-                eprintln!("{call:?} {fault:?} {times:?}");
                 strike(call, *fault, times).await;
             });
         }

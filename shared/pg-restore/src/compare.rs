@@ -16,8 +16,7 @@ use crate::session;
 const SETTINGS: &str = "\
     SET client_encoding = 'UTF8'; SET search_path = ''; SET datestyle = 'ISO'; SET intervalstyle = 'postgres'; \
     SET extra_float_digits = 3; SET bytea_output = 'hex'; SET timezone = 'UTC'; SET lc_monetary = 'C'; \
-    SET row_security = off;  \
-    SET standard_conforming_strings = on; SET default_transaction_read_only = on";
+    SET row_security = off; SET standard_conforming_strings = on; SET default_transaction_read_only = on";
 
 /// Schema and name.
 type Name = (String, String);
@@ -116,8 +115,9 @@ impl Reader {
 
 /// Every partitioned table with its leaves; a row without a leaf if it has none.
 const PARTITIONS: &str = "\
-    SELECT rn.nspname::text, r.relname::text, ln.nspname::text, l.relname::text \
+    SELECT rn.nspname::text, r.relname::text, leaf.schema, leaf.name \
     FROM pg_catalog.pg_class r JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace \
-    LEFT JOIN LATERAL (pg_catalog.pg_partition_tree(r.oid) t JOIN pg_catalog.pg_class l ON l.oid = t.relid AND l.relkind = 'r' \
-    JOIN pg_catalog.pg_namespace ln ON ln.oid = l.relnamespace) ON true \
+    LEFT JOIN LATERAL (SELECT n.nspname::text AS schema, l.relname::text AS name \
+    FROM pg_catalog.pg_partition_tree(r.oid) t JOIN pg_catalog.pg_class l ON l.oid = t.relid AND l.relkind = 'r' \
+    JOIN pg_catalog.pg_namespace n ON n.oid = l.relnamespace) leaf ON true \
     WHERE r.relkind = 'p'";

@@ -120,7 +120,7 @@ pub enum Error {
     #[error("draw a random number: {0}")]
     Random(String),
     /// The restore failed for the reason behind it, and what it created is still there.
-    #[error("database {name} is left behind, because dropping it failed too ({drop}) HINT: Drop it: it is incomplete.")]
+    #[error("database {name} is left behind, because dropping it failed too ({}) HINT: Drop it: it is incomplete.", chain(.drop))]
     LeftBehind {
         /// Its provisional name.
         name: String,
@@ -207,6 +207,18 @@ impl fmt::Display for Difference {
             write!(f, "table {table}: {} rows were backed up and {} restored", expected.rows(), found.rows())
         }
     }
+}
+
+/// An error with its sources, for the one that is told beside another.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        next = source.source();
+    }
+    text
 }
 
 fn list<T: fmt::Display>(items: &[T]) -> String {

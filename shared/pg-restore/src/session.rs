@@ -4,7 +4,8 @@ use crate::failure::{Failure, Rows};
 
 /// Timeouts that a role or a server may have by default and that must not end a restore; by name, since they differ by major version.
 const NO_TIMEOUTS: &str = "\
-    SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name IN ('statement_timeout', 'lock_timeout', \
+    SET statement_timeout = 0; \
+    SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name IN ('lock_timeout', \
     'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout')";
 
 /// Connects, and lifts the timeouts that the role's or server's defaults set.

@@ -1,0 +1,64 @@
+//! Given up at any time, a restore leaves nothing.
+
+use std::time::Duration;
+
+use pg_restore::{Error, RestoreOptions, restore_into_new};
+use testing::postgres::USUAL;
+use tokio::time::Instant;
+
+use crate::database::Place;
+use crate::failures::{backup, dump};
+use crate::source::Memory;
+
+const TABLE: &str = "CREATE TABLE public.t (a int, b text);";
+const SLOW: &str = "DO 'BEGIN PERFORM pg_sleep(60); END';";
+
+async fn slow() -> Memory {
+    Memory::from(backup(&dump(TABLE, "1\tx\n", SLOW)).await)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cancelled_restore_drops_its_database_before_it_returns() {
+    let place = Place::new(USUAL);
+    let options = RestoreOptions::default();
+    let cancel = options.cancel.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        cancel.cancel();
+    });
+    let error = place.restore_with(slow().await, options).await.unwrap_err();
+    assert!(matches!(error, Error::GivenUp { reason: "it was cancelled" }), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn restore_past_its_deadline_drops_its_database_before_it_returns() {
+    let place = Place::new(USUAL);
+    for seconds in [0, 2] {
+        let mut options = RestoreOptions::default();
+        options.deadline = Some(Instant::now() + Duration::from_secs(seconds));
+        let begun = Instant::now();
+        let error = place.restore_with(slow().await, options).await.unwrap_err();
+        assert!(matches!(error, Error::GivenUp { reason: "its time is up" }), "{error}");
+        assert!(begun.elapsed() < Duration::from_secs(20));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn abandoned_restore_drops_its_database_in_the_background() {
+    let place = Place::new(USUAL);
+    // Wherever it is abandoned: while connecting, creating, applying.
+    for milliseconds in [0, 5, 20, 50, 100, 200, 400, 1500] {
+        let restoring = restore_into_new(place.target(), slow().await, RestoreOptions::default());
+        let abandoned = tokio::time::timeout(Duration::from_millis(milliseconds), restoring).await;
+        assert!(abandoned.is_err());
+        // Its database may only now be created.
+        for _ in 0..10 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if place.databases().await.is_empty() {
+                break;
+            }
+        }
+        place.no_session_is_left().await;
+        assert!(place.databases().await.is_empty(), "abandoned after {milliseconds} ms");
+    }
+}

@@ -1,0 +1,155 @@
+//! Targets of a test's own, and a look at what a restore left.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use pg_client::ConnectOptions;
+use pg_restore::{Error, RestoreOptions, RestoreReport, Target, restore_into_new};
+use testing::postgres::{Database, server};
+use testing::stack::{Server, stack};
+use testing::unique;
+
+use crate::source::Memory;
+
+/// A name on a server, free at first. Whatever got it is dropped in the end.
+pub(crate) struct Place {
+    pub(crate) server: Server,
+    pub(crate) name: String,
+    pub(crate) options: ConnectOptions,
+}
+
+impl Place {
+    pub(crate) fn new(major: &str) -> Self {
+        let server = server(major);
+        let name = unique("restored_");
+        let mut options = ConnectOptions::from_url(&server.url("postgres")).unwrap();
+        options.application_name = unique("test");
+        Self { server, name, options }
+    }
+
+    pub(crate) fn target(&self) -> Target {
+        Target { options: self.options.clone(), name: self.name.clone() }
+    }
+
+    pub(crate) async fn restore(&self, source: Memory) -> Result<RestoreReport, Error> {
+        self.restore_with(source, RestoreOptions::default()).await
+    }
+
+    pub(crate) async fn restore_with(&self, source: Memory, options: RestoreOptions) -> Result<RestoreReport, Error> {
+        let restored = restore_into_new(self.target(), source, options).await;
+        self.no_session_is_left().await;
+        if restored.is_err() {
+            assert!(self.databases().await.is_empty(), "{:?} after {restored:?}", self.databases().await);
+        } else {
+            assert_eq!(self.databases().await, [self.name.clone()]);
+        }
+        restored
+    }
+
+    /// Restores, expects it to fail, and returns the whole chain of messages.
+    pub(crate) async fn refusal(&self, source: Memory) -> String {
+        match self.restore(source).await {
+            Err(error) => chain(&error),
+            Ok(report) => panic!("the restore succeeded: {report:?}"),
+        }
+    }
+
+    /// Databases with the name, or with a provisional one for it.
+    pub(crate) async fn databases(&self) -> Vec<String> {
+        let client = self.server.connect("postgres").await;
+        let like = format!("{}%", self.name);
+        let rows = client.query("SELECT datname::text FROM pg_database WHERE datname LIKE $1", &[&like]).await.unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
+    /// Backends take a moment to see that their client is gone.
+    pub(crate) async fn no_session_is_left(&self) {
+        let client = self.server.connect("postgres").await;
+        let sessions = "SELECT state, query FROM pg_stat_activity WHERE application_name = $1";
+        for _ in 0..50 {
+            if client.query(sessions, &[&self.options.application_name]).await.unwrap().is_empty() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!(
+            "sessions are left open: {:?}",
+            client.query(sessions, &[&self.options.application_name]).await.unwrap()
+        );
+    }
+
+    pub(crate) async fn query<T: for<'a> tokio_postgres::types::FromSql<'a>>(&self, sql: &str) -> T {
+        self.server.connect(&self.name).await.query_one(sql, &[]).await.unwrap().get(0)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        drop(Database { server: self.server.clone(), name: self.name.clone() });
+    }
+}
+
+/// A message with all its sources.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        next = source.source();
+    }
+    text
+}
+
+fn client(program: &std::path::Path, server: &Server, database: &str, user: Option<(&str, &str)>) -> Command {
+    let (user, password) = user.unwrap_or((&server.user, &server.password));
+    let mut command = Command::new(program);
+    command
+        .env("PGHOST", &server.host)
+        .env("PGPORT", server.port.to_string())
+        .env("PGUSER", user)
+        .env("PGPASSWORD", password)
+        .env("PGDATABASE", database)
+        .env("PGTZ", "UTC")
+        .env("PGSSLMODE", "disable")
+        .stdin(Stdio::null());
+    command
+}
+
+/// What stock pg_dump says of a database, without what only this run's psql needs.
+pub(crate) fn pg_dump(server: &Server, database: &str) -> Vec<u8> {
+    pg_dump_as(server, database, None)
+}
+
+pub(crate) fn pg_dump_as(server: &Server, database: &str, user: Option<(&str, &str)>) -> Vec<u8> {
+    let program = stack().pg_dump.as_ref().expect("the stack has pg_dump");
+    let output = client(program, server, database, user).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let major: u32 = server_major(server);
+    let mut dump = Vec::new();
+    for line in output.stdout.split_inclusive(|byte| *byte == b'\n') {
+        let skipped = line.starts_with(b"\\restrict ")
+            || line.starts_with(b"\\unrestrict ")
+            || (major < 17 && line.starts_with(b"SET transaction_timeout"));
+        if !skipped {
+            dump.extend_from_slice(line);
+        }
+    }
+    dump
+}
+
+/// pg_dump is newer than the servers, and writes a setting that the older of them don't know.
+fn server_major(server: &Server) -> u32 {
+    let found = stack().postgres.iter().find(|(_, other)| other.port == server.port);
+    found.expect("a server of the stack").0.parse().unwrap()
+}
+
+/// Feeds a file to psql, which stops at the first error.
+pub(crate) fn psql(server: &Server, database: &str, sql: &[u8]) {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    std::io::Write::write_all(&mut file, sql).unwrap();
+    let program = stack().psql.as_ref().expect("the stack has psql");
+    let mut command = client(program, server, database, None);
+    let output = command.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-f"]).arg(file.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -1,0 +1,82 @@
+//! Databases in other encodings than UTF-8, with names and rows beyond ASCII.
+
+use testing::postgres::{Database, USUAL};
+
+use crate::backup::{Backup, properties};
+use crate::database::{Place, pg_dump};
+use crate::failures::{backup, dump};
+
+async fn comes_back(encoding: &str, schema: &str) {
+    let source =
+        Database::create_with(USUAL, &format!("TEMPLATE template0 ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'"))
+            .await;
+    source.run(schema).await;
+    let place = Place::new(USUAL);
+    let report = place.restore(Backup::of(&source).await.into()).await.unwrap();
+    assert!(report.equal && report.rows > 0);
+    assert_eq!(pg_dump(&place.server, &place.name), pg_dump(&source.server, &source.name), "{encoding}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_and_rows_come_back_in_single_byte_encodings() {
+    for encoding in ["LATIN1", "WIN1252"] {
+        comes_back(
+            encoding,
+            "CREATE TABLE public.\"Bücher\" (\"Straße\" text DEFAULT 'ä;', n int CHECK (n > 0)); \
+             INSERT INTO public.\"Bücher\" VALUES ('é\t\\', 1), (NULL, 2); COMMENT ON TABLE public.\"Bücher\" IS 'été'; \
+             CREATE TABLE public.plain (a text); INSERT INTO public.plain VALUES ('ÿ'); \
+             CREATE VIEW public.\"Größe\" AS SELECT 'ß'::text AS \"Maß\"; CREATE INDEX \"ü\" ON public.\"Bücher\" (\"Straße\")",
+        )
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_come_back_in_multibyte_encodings() {
+    for encoding in ["EUC_JP", "EUC_KR", "EUC_CN"] {
+        comes_back(
+            encoding,
+            "CREATE TABLE public.t (a text DEFAULT '日本;'); INSERT INTO public.t VALUES ('日本'), ('本'); \
+             COMMENT ON TABLE public.t IS '日本'; CREATE VIEW public.v AS SELECT '本'::text AS a",
+        )
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_of_no_encoding_come_back() {
+    comes_back(
+        "SQL_ASCII",
+        "CREATE TABLE public.t (a text DEFAULT E'\\xff;'); INSERT INTO public.t VALUES (E'\\xe9\\xff'), ('é'); \
+         COMMENT ON TABLE public.t IS E'\\xfe'",
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_that_are_not_what_the_text_calls_them_are_refused() {
+    let place = Place::new(USUAL);
+    let utf8 = Database::create(USUAL).await;
+    let properties = properties(&utf8).await;
+    for (table, rows, expected) in [
+        ("CREATE TABLE public.t (a int, b text DEFAULT '?');", "", "restore TABLE public.t"),
+        ("CREATE TABLE public.t (a int, b text);", "1\t?\n", "restore TABLE DATA public.t"),
+    ] {
+        let text = dump(table, rows, "SELECT 1;").into_bytes();
+        let text: Vec<u8> = text.iter().map(|byte| if *byte == b'?' { 0xe9 } else { *byte }).collect();
+        let refusal = place.refusal(Backup::of_dump(properties.clone(), &text).into()).await;
+        assert!(refusal.starts_with(expected) && refusal.contains("22021"), "{refusal}");
+    }
+    let sjis = dump("CREATE TABLE public.t (a int, b text);", "", "SELECT 1;").replace("'UTF8'", "'SJIS'");
+    let mut spoilt = backup(&dump("CREATE TABLE public.t (a int, b text);", "", "SELECT 1;")).await;
+    let section = sql_volume::Section {
+        kind: sql_volume::SectionKind::Preamble,
+        seq: 0,
+        after: None,
+        sql: sjis[..sjis.find("--").unwrap()].into(),
+        rows: None,
+    };
+    spoilt.sections[0] = sql_volume::compress(&section, 1, spoilt.seed).unwrap();
+    let refusal = place.refusal(spoilt.into()).await;
+    assert!(refusal.contains("sets client_encoding to SJIS"), "{refusal}");
+}

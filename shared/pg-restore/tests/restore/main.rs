@@ -1,0 +1,12 @@
+//! Restores on real servers, of backups that are made of stock pg_dump's text.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+mod backup;
+mod cancelled;
+mod database;
+mod encodings;
+mod equality;
+mod failures;
+mod psql;
+mod readiness;
+mod source;

@@ -1,0 +1,100 @@
+//! A backup as a source that can fail anywhere.
+
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+use pg_restore::{SectionSource, SourceError};
+use sql_volume::{DatabaseProperties, DigestSeed, Requirements, SectionEntry, TableTotals, decompress};
+
+use crate::backup::Backup;
+
+type Act = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
+
+/// Reads a [`Backup`].
+pub(crate) struct Memory {
+    pub(crate) backup: Backup,
+    next: usize,
+    fails_at: Option<usize>,
+    ends_at: Option<usize>,
+    unverified: bool,
+    before: Option<(usize, Act)>,
+}
+
+impl From<Backup> for Memory {
+    fn from(backup: Backup) -> Self {
+        Self { backup, next: 0, fails_at: None, ends_at: None, unverified: false, before: None }
+    }
+}
+
+impl Memory {
+    /// Fails instead of returning a section.
+    pub(crate) fn failing_at(mut self, section: usize) -> Self {
+        self.fails_at = Some(section);
+        self
+    }
+
+    /// Ends as if there were no more sections.
+    pub(crate) fn ending_at(mut self, section: usize) -> Self {
+        self.ends_at = Some(section);
+        self
+    }
+
+    /// Can't verify its end.
+    pub(crate) fn unverified(mut self) -> Self {
+        self.unverified = true;
+        self
+    }
+
+    /// Does something before it returns a section.
+    pub(crate) fn before(
+        mut self,
+        section: usize,
+        act: impl FnOnce() -> BoxFuture<'static, ()> + Send + 'static,
+    ) -> Self {
+        self.before = Some((section, Box::new(act)));
+        self
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.backup.sections.len()
+    }
+}
+
+#[async_trait]
+impl SectionSource for Memory {
+    fn database(&self) -> &DatabaseProperties {
+        &self.backup.database
+    }
+
+    fn requires(&self) -> &Requirements {
+        &self.backup.requires
+    }
+
+    fn digest_seed(&self) -> DigestSeed {
+        self.backup.seed
+    }
+
+    fn tables(&self) -> Vec<TableTotals> {
+        self.backup.tables.clone()
+    }
+
+    async fn next(&mut self) -> Result<Option<(SectionEntry, Vec<u8>)>, SourceError> {
+        let section = self.next;
+        if self.before.as_ref().is_some_and(|(at, _)| *at == section) {
+            let (_, act) = self.before.take().unwrap();
+            act().await;
+        }
+        if self.fails_at == Some(section) {
+            return Err("the vault is on fire".into());
+        }
+        if self.ends_at == Some(section) {
+            return Ok(None);
+        }
+        let Some(stored) = self.backup.sections.get(section) else { return Ok(None) };
+        self.next += 1;
+        Ok(Some((stored.entry.clone(), decompress(&stored.frame, &stored.entry, self.backup.seed)?)))
+    }
+
+    async fn verified(&mut self) -> Result<(), SourceError> {
+        if self.unverified { Err("the final frame is missing".into()) } else { Ok(()) }
+    }
+}

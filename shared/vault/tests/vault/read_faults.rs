@@ -1,13 +1,14 @@
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
-use testing::faults::{ANYWHERE, Fault, Operation, Times};
+use testing::faults::{ANYWHERE, Fault, Operation, Proxy, Times};
 use tokio::io::AsyncReadExt;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use vault::{Backup, Error, Kind, LockStatus, PART_BYTES, Selector};
+use vault::{Backup, Error, Kind, LockStatus, PART_BYTES, Patience, Selector, Vault};
 
-use crate::faulty::{Faulty, assert_names};
-use crate::sample::{content, decrypted, store, told};
+use crate::faulty::{Faulty, assert_names, hurried};
+use crate::sample::{content, decrypted, environment, store, told};
 
 static VOLUME: LazyLock<Vec<u8>> = LazyLock::new(|| content(PART_BYTES + 1000));
 
@@ -53,7 +54,7 @@ async fn strike(call: (Operation, usize, &str), fault: Fault, times: Times) {
 }
 
 async fn strike_all(faults: &'static [Fault], calls: &'static [(Operation, usize, &str)], times: Times) {
-    let places = Arc::new(Semaphore::new(6));
+    let places = Arc::new(Semaphore::new(10));
     let mut strikes = JoinSet::new();
     for call in calls {
         for fault in faults {
@@ -88,19 +89,22 @@ async fn body_that_ends_early_is_fetched_again() {
 
 #[tokio::test]
 async fn download_continues_at_the_right_byte() {
-    for cut in [1, 65_537, PART_BYTES - 1, PART_BYTES + 999] {
-        for fault in [Fault::ResetBody(cut), Fault::TruncatedBody(cut), Fault::StalledBody(cut)] {
-            let faulty = Faulty::new().await;
-            let stored =
-                faulty.direct.write_volume(&faulty.id, Kind::Database, 1, "sql.zst", &VOLUME[..]).await.unwrap();
-            faulty.inject(Operation::GetObject, 1, fault, Times::Once);
-            let reader = faulty.vault.object(&stored.key, stored.version_id.as_deref(), stored.bytes);
-            let mut bytes = Vec::new();
-            reader.stream().read_to_end(&mut bytes).await.unwrap();
-            assert!(bytes == *VOLUME, "{fault:?}");
-            assert_eq!(faulty.proxy.calls(Operation::GetObject), 2, "{fault:?}");
-        }
-    }
+    let faulty = Faulty::new().await;
+    let stored = faulty.direct.write_volume(&faulty.id, Kind::Database, 1, "sql.zst", &VOLUME[..]).await.unwrap();
+    let cuts = [1, 65_537, PART_BYTES - 1, PART_BYTES + 999];
+    let faults =
+        cuts.iter().flat_map(|cut| [Fault::ResetBody(*cut), Fault::TruncatedBody(*cut), Fault::StalledBody(*cut)]);
+    let downloads = faults.map(async |fault| {
+        let proxy = Proxy::start().await;
+        proxy.inject(Operation::GetObject, 1, fault, Times::Once);
+        let vault = Vault::new(proxy.client(), faulty.direct.bucket(), environment()).patience(hurried());
+        let reader = vault.object(&stored.key, stored.version_id.as_deref(), stored.bytes);
+        let mut bytes = Vec::new();
+        reader.stream().read_to_end(&mut bytes).await.unwrap();
+        assert!(bytes == *VOLUME, "{fault:?}");
+        assert_eq!(proxy.calls(Operation::GetObject), 2, "{fault:?}");
+    });
+    futures_util::future::join_all(downloads).await;
 }
 
 #[tokio::test]
@@ -156,7 +160,8 @@ async fn altered_manifest_is_refused() {
 async fn lock_check_survives_once_names_its_call_and_tells_when_it_is_denied() {
     let operation = Operation::GetObjectLockConfiguration;
     for fault in ANYWHERE {
-        let faulty = Faulty::new().await;
+        let mut faulty = Faulty::new().await;
+        faulty.vault = faulty.vault.patience(Patience { attempt: Duration::from_millis(800), ..hurried() });
         faulty.inject(operation, 1, fault, Times::Once);
         assert_eq!(faulty.vault.check_lock(Some(1)).await.unwrap(), LockStatus::Locked { days: 1 });
         faulty.proxy.clear();

@@ -144,6 +144,23 @@ async fn summary_names_no_table_and_agrees_with_its_manifest() {
 }
 
 #[tokio::test]
+async fn nothing_is_ever_written_over() {
+    let vault = locked_vault().await;
+    let id = BackupId::new(now(), "shop").unwrap();
+    let manifest = store(&vault, &id, &[b"volume"]).await.unwrap();
+    let summary = vault.find(Kind::Database, &Selector::Latest).await.unwrap().summary;
+    for outcome in [
+        vault.write_volume(&id, Kind::Database, 1, "sql.zst", &b"other"[..]).await,
+        vault.write_manifest(&id, Kind::Database, sample::encrypted(&manifest).into()).await,
+        vault.commit(&id, Kind::Database, &summary).await,
+    ] {
+        assert!(matches!(outcome, Err(Error::Exists(_))), "{outcome:?}");
+    }
+    assert_eq!(in_progress(vault.bucket()).await, 0);
+    assert_eq!(vault.list(None).await.unwrap().findings, []);
+}
+
+#[tokio::test]
 async fn summary_of_another_backup_is_not_committed() {
     let vault = locked_vault().await;
     let (id, other) = (BackupId::new(now(), "shop").unwrap(), BackupId::new(now(), "shop").unwrap());

@@ -1,7 +1,5 @@
 use std::io;
 
-use aws_sdk_kms::error::DisplayErrorContext;
-
 /// Why a message could not be written or was refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -227,9 +225,10 @@ pub enum KeyDefect {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnwrapError {
-    /// KMS answered with an error, or didn't answer.
-    #[error("KMS: {}", DisplayErrorContext(.0.as_ref()))]
-    Kms(Box<dyn std::error::Error + Send + Sync>),
+    /// KMS answered with an error, or didn't answer. Its words only: the SDK's own error holds the response, in which a
+    /// data key may stand.
+    #[error("KMS: {0}")]
+    Kms(String),
     /// KMS answered without a key's ARN or a key of 32 bytes, or for another key.
     #[error("KMS answered with {0}")]
     KmsAnswer(&'static str),

@@ -68,7 +68,7 @@ mod tests {
 
     /// Other writers may end a plaintext of whole frames with a full final frame, where ours writes an empty one.
     #[tokio::test]
-    async fn full_final_frame_is_accepted() {
+    async fn full_final_frame_is_accepted_with_nothing_after_it() {
         let key = SecretRecipient::new("a", Zeroizing::new([1; 32])).unwrap();
         let recipients = Recipients::new().secret(key.clone());
         let (mut message, cipher) = seal(&recipients, &EncryptionContext::default()).await.unwrap();
@@ -81,6 +81,9 @@ mod tests {
         let expected = vec![7; FRAME_LENGTH as usize];
         let found = decrypt_to_vec(&message, &identities, ExpectedContext::Any).await.unwrap();
         assert!(found == expected);
+        let trailed = [&message[..], b"x"].concat();
+        let refused = decrypt_to_vec(&trailed, &identities, ExpectedContext::Any).await.unwrap_err();
+        assert!(matches!(refused, Error::TrailingBytes), "{refused}");
         let size = message.len() as u64;
         let opened = RandomAccess::open(Memory(message.into()), size, &identities, ExpectedContext::Any).await.unwrap();
         assert!(opened.read(0..opened.plaintext_len()).await.unwrap() == expected);

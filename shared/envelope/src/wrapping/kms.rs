@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use aws_sdk_kms::Client;
+use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kms::primitives::Blob;
 use zeroize::Zeroizing;
 
@@ -40,7 +41,7 @@ impl KmsRecipient {
             .set_encryption_context(pairs(context))
             .send()
             .await
-            .map_err(|error| failed(UnwrapError::Kms(Box::new(error))))?;
+            .map_err(|error| failed(UnwrapError::Kms(words(&error))))?;
         let arn = answer.key_id.filter(|arn| is_key_arn(arn));
         let arn = arn.ok_or_else(|| failed(UnwrapError::KmsAnswer("no ARN of a key")))?;
         let ciphertext = answer.ciphertext_blob.map(Blob::into_inner).filter(|ciphertext| !ciphertext.is_empty());
@@ -89,12 +90,23 @@ impl KmsIdentity {
             .set_encryption_context(pairs(context))
             .send()
             .await
-            .map_err(|error| UnwrapError::Kms(Box::new(error)))?;
+            .map_err(|error| UnwrapError::Kms(words(&error)))?;
         if answer.key_id.as_deref() != Some(arn) {
             return Err(UnwrapError::KmsAnswer("another key's name"));
         }
         data_key(answer.plaintext)
     }
+}
+
+/// `AccessDeniedException: …`, or why there is no answer.
+fn words<E: std::error::Error + ProvideErrorMetadata + 'static, R: fmt::Debug + 'static>(
+    error: &SdkError<E, R>,
+) -> String {
+    if let Some(code) = error.code() {
+        return format!("{code}: {}", error.message().unwrap_or("without a message"));
+    }
+    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 fn data_key(plaintext: Option<Blob>) -> Result<DataKey, UnwrapError> {

@@ -173,6 +173,34 @@ async fn odd_answers_to_decrypt_are_refused() {
     assert!(matches!(error, Error::Commitment), "{error}");
 }
 
+/// The SDK's error holds the response: it must not get into ours, which goes to logs.
+#[tokio::test]
+async fn unreadable_answer_of_kms_is_refused_without_repeating_the_data_key() {
+    for json in
+        [format!(r#"{{"KeyId": "{ARN}", "Plaintext": "{DATA_KEY}", "#), format!(r#"{{"Plaintext": "{DATA_KEY}!"}}"#)]
+    {
+        let recipients = Recipients::new().kms(KmsRecipient::new(canned(200, json.clone()).await, ARN));
+        let errors = [
+            encrypt_to_vec(b"plain", &recipients, context()).await.unwrap_err(),
+            decrypted(200, &json).await.unwrap_err(),
+        ];
+        for error in errors {
+            let source = std::error::Error::source(&error).unwrap();
+            assert!(source.to_string().starts_with("KMS: "), "{source}");
+            let all = format!("{error} {error:?} {source}");
+            assert!(!all.contains("AAECAwQ") && !all.contains("[0, 1, 2, 3"), "{all}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn silent_kms_is_named() {
+    let recipients = Recipients::new().kms(KmsRecipient::new(client_at("http://127.0.0.1:9"), ARN));
+    let error = encrypt_to_vec(b"plain", &recipients, context()).await.unwrap_err();
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(source.starts_with("KMS: dispatch failure: ") && source.contains("onnect"), "{source}");
+}
+
 /// Key ids that aren't ARNs are never sent to KMS, which would look in the caller's own account.
 #[tokio::test]
 async fn message_that_names_no_arn_is_refused_without_asking_kms() {

@@ -41,7 +41,7 @@ impl Place {
         if restored.is_err() {
             assert!(self.databases().await.is_empty(), "{:?} after {restored:?}", self.databases().await);
         } else {
-            assert_eq!(self.databases().await, [self.name.clone()]);
+            assert_eq!(self.databases().await, std::slice::from_ref(&self.name));
         }
         restored
     }

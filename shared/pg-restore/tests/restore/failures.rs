@@ -226,7 +226,7 @@ async fn name_that_is_taken_is_refused_before_and_at_the_end() {
     .await
     .unwrap_err();
     assert!(matches!(error, Error::NameTaken { .. }), "{error}");
-    assert_eq!(place.databases().await, [taken.name.clone()]);
+    assert_eq!(place.databases().await, std::slice::from_ref(&taken.name));
 
     let place = Place::new(USUAL);
     let (server, name) = (place.server.clone(), place.name.clone());
@@ -238,7 +238,7 @@ async fn name_that_is_taken_is_refused_before_and_at_the_end() {
     });
     let error = pg_restore::restore_into_new(place.target(), source, RestoreOptions::default()).await.unwrap_err();
     assert!(matches!(error, Error::NameTaken { .. }), "{error}");
-    assert_eq!(place.databases().await, [place.name.clone()], "another's database stays, ours goes");
+    assert_eq!(place.databases().await, std::slice::from_ref(&place.name), "another's database stays, ours goes");
     assert!(!place.query::<bool>("SELECT EXISTS (SELECT FROM pg_class WHERE relname = 't')").await);
 }
 

@@ -1,0 +1,196 @@
+//! The catalog of a database, read once within the dump's snapshot, as the SQL that makes it again.
+//!
+//! ```text
+//! pg_catalog ─► Model (kinds) ─► Graph (depend) ─► order (sort) ─► items (emit) ─► Entries
+//!          └──────────────────────── inventory: was anything left out? ────────────┘
+//! ```
+
+use std::collections::BTreeMap;
+
+use sql_volume::{DatabaseProperties, Requirements};
+use tokio_postgres::Client;
+
+pub(crate) mod array;
+mod data;
+mod error;
+mod initial;
+mod model;
+mod rows;
+mod tell;
+
+pub(crate) use data::{SequenceData, TableData};
+pub use error::CatalogError;
+pub(crate) use model::Model;
+pub(crate) use rows::{Reader, Row, rows};
+
+use crate::emit::{Emitted, Item, Pass, Section};
+use crate::inventory::{self, RowVersions};
+use crate::version::Version;
+use crate::{depend, properties, sort};
+
+/// The definitions of a database, in order, and what there is of data.
+pub(crate) struct Catalog {
+    /// How the database itself is made.
+    pub(crate) database: DatabaseProperties,
+    /// What the definitions refer to and do not make.
+    pub(crate) requires: Requirements,
+    /// Tables with rows to dump: extensions' configuration tables first, in the order of their foreign keys; then by name.
+    pub(crate) tables: Vec<TableData>,
+    /// Sequences whose values are to be set.
+    pub(crate) sequences: Vec<SequenceData>,
+    /// Large objects, which the pre-data makes empty.
+    pub(crate) large_objects: Vec<u32>,
+    version: Version,
+    entries: Vec<Entry>,
+    counts: BTreeMap<String, u64>,
+    row_versions: RowVersions,
+}
+
+/// A header comment and whole statements.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// What the text relies on of the entries before it: to be stated again at the start of a section.
+    pub(crate) restated: String,
+    /// UTF-8, whatever the database's encoding is.
+    pub(crate) text: String,
+    section: Section,
+}
+
+impl Catalog {
+    /// Reads everything in a fixed number of queries.
+    ///
+    /// `client` is within the dump's REPEATABLE READ snapshot, with all tables locked, `search_path = ''`,
+    /// `quote_all_identifiers = off` and `extra_float_digits = 3`.
+    ///
+    /// # Errors
+    /// [`CatalogError`]; [`CatalogError::NotDumped`] names everything that the entries would not bring back.
+    pub(crate) async fn read(client: &Client) -> Result<Self, CatalogError> {
+        let (database, version) = properties::read(client).await?;
+        let reader = Reader::new(client, version);
+        let model = Model::read(&reader).await?;
+        let mut graph = depend::build(&model);
+        let order = sort::sort(&mut graph)?;
+        let emitted = tell::all(&model, &graph, &order)?;
+        inventory::check(&reader, &model, &emitted).await?;
+        let row_versions = RowVersions::read(client, &emitted.told).await?;
+
+        let (tables, sequences) = data::read(&model, &graph, &order);
+        let large_objects = model.large_objects.iter().flat_map(|group| group.oids.iter().copied()).collect();
+        let counts = emitted.counts();
+        let requires = requirements(&emitted);
+        let entries = entries(emitted.items);
+        Ok(Self { database, requires, tables, sequences, large_objects, version, entries, counts, row_versions })
+    }
+
+    /// The banner and the settings under which the rest is to be run; no object.
+    ///
+    /// Only settings that the source's major knows, so that the file loads into it with ON_ERROR_STOP.
+    pub(crate) fn preamble(&self) -> String {
+        properties::preamble(&self.database, self.version)
+    }
+
+    /// Definitions that data needs.
+    pub(crate) fn pre_data(&self) -> impl Iterator<Item = &Entry> {
+        self.section(Section::PreData)
+    }
+
+    /// Definitions that need data; then privileges; then what acts by itself.
+    pub(crate) fn post_data(&self) -> impl Iterator<Item = &Entry> {
+        self.section(Section::PostData)
+    }
+
+    fn section(&self, section: Section) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(move |entry| entry.section == section)
+    }
+
+    /// The last lines of a dump.
+    pub(crate) fn trailer() -> &'static str {
+        "--\n-- PostgreSQL database dump complete\n--\n\n"
+    }
+
+    /// How many entries of each kind there are, by the kinds' names in the headers.
+    pub(crate) fn inventory(&self) -> &BTreeMap<String, u64> {
+        &self.counts
+    }
+
+    /// Names of the dumped objects whose catalog rows are others in the snapshot of `fresh`, a connection outside of the
+    /// dump's transaction: functions such as `pg_get_viewdef` see the current catalog, so their text may be torn.
+    ///
+    /// # Errors
+    /// [`CatalogError::Query`].
+    pub(crate) async fn changed_since(&self, fresh: &Client) -> Result<Vec<String>, CatalogError> {
+        self.row_versions.changed_since(fresh).await
+    }
+
+    /// The whole schema as one file, without data.
+    #[cfg(test)]
+    pub(crate) fn schema_text(&self) -> String {
+        let entries = self.pre_data().chain(self.post_data()).map(|entry| entry.text.as_str());
+        std::iter::once(self.preamble().as_str()).chain(entries).chain([Self::trailer()]).collect()
+    }
+}
+
+fn requirements(emitted: &Emitted) -> Requirements {
+    let kind = |kind: &str| {
+        let items = emitted.items.iter().filter(move |item| item.kind == kind);
+        items.map(|item| item.tag.clone()).collect::<Vec<_>>()
+    };
+    let mut tablespaces: Vec<_> =
+        emitted.items.iter().filter_map(|item| item.tablespace.clone()).filter(|name| !name.is_empty()).collect();
+    tablespaces.sort();
+    tablespaces.dedup();
+    Requirements {
+        roles: emitted.roles.iter().filter(|role| !role.starts_with("pg_")).cloned().collect(),
+        extensions: kind("EXTENSION"),
+        tablespaces,
+    }
+}
+
+/// Texts in their final order: what comes last within the main pass is followed by privileges, and these by what acts.
+fn entries(mut items: Vec<Item>) -> Vec<Entry> {
+    for item in &mut items {
+        if item.pass != Pass::Main {
+            item.section = Section::PostData;
+        }
+    }
+    items.sort_by_key(|item| (item.section, item.pass));
+    let (mut tablespace, mut method): (Option<String>, Option<String>) = (None, None);
+    let mut section = Section::PreData;
+    let mut entries = Vec::with_capacity(items.len());
+    for item in items {
+        // The data is between: what follows it stands on its own.
+        if item.section != section {
+            section = item.section;
+            (tablespace, method) = (None, None);
+        }
+        let restated = set_tablespace(tablespace.as_deref()) + &set_access_method(method.as_deref());
+        let mut text = String::new();
+        if item.tablespace.is_some() && item.tablespace != tablespace {
+            text.push_str(&set_tablespace(item.tablespace.as_deref()));
+            tablespace.clone_from(&item.tablespace);
+        }
+        if item.access_method.is_some() && item.access_method != method {
+            text.push_str(&set_access_method(item.access_method.as_deref()));
+            method.clone_from(&item.access_method);
+        }
+        text.push_str(&item.text());
+        entries.push(Entry { restated, text, section });
+    }
+    entries
+}
+
+fn set_tablespace(name: Option<&str>) -> String {
+    match name {
+        None => String::new(),
+        Some("") => "SET default_tablespace = '';\n\n".to_owned(),
+        Some(name) => format!("SET default_tablespace = {};\n\n", sql_text::quote::identifier(name)),
+    }
+}
+
+fn set_access_method(name: Option<&str>) -> String {
+    name.map(|name| format!("SET default_table_access_method = {};\n\n", sql_text::quote::identifier(name)))
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! What there is of data: tables with rows, and sequences with values, under the headers that pg_dump gives them.
+
+use sql_text::quote::{identifiers, qualified};
+
+use super::Model;
+use crate::depend::{Graph, NodeId, Subject};
+use crate::emit::Item;
+use crate::kinds::relation::{Relation, RelationKind};
+
+/// A table whose rows are dumped.
+#[derive(Clone, Debug)]
+pub(crate) struct TableData {
+    pub(crate) oid: u32,
+    pub(crate) schema: String,
+    pub(crate) name: String,
+    /// Columns that COPY carries, in its order.
+    pub(crate) columns: Vec<String>,
+    /// Columns that the restore computes again.
+    pub(crate) generated: Vec<String>,
+    /// The entry's header, and the line `COPY … FROM stdin;`.
+    pub(crate) copy_header: String,
+    /// The partitioned table whose COPY takes the rows, since their partition depends on OIDs: schema and name.
+    root: Option<(String, String)>,
+    /// Whether `ctid` ranges are pages.
+    pub(crate) is_heap: bool,
+    /// Pages of the table and its TOAST table, as VACUUM or ANALYZE last saw them.
+    pub(crate) pages: u32,
+    /// Which rows belong to the dump, beginning with `WHERE`; of an extension's configuration table.
+    pub(crate) filter: Option<String>,
+    /// A table of an extension: these are restored first, in this order.
+    pub(crate) config: bool,
+    /// Without rows on a standby.
+    pub(crate) unlogged: bool,
+}
+
+/// A sequence whose value is set.
+#[derive(Clone, Debug)]
+pub(crate) struct SequenceData {
+    pub(crate) oid: u32,
+    pub(crate) schema: String,
+    pub(crate) name: String,
+    /// The entry's header.
+    pub(crate) header: String,
+}
+
+impl TableData {
+    /// Schema and name of the table whose totals the rows count for: that which COPY restores them into.
+    pub(crate) fn counted_as(&self) -> (&str, &str) {
+        self.root.as_ref().map_or((&self.schema, &self.name), |(schema, name)| (schema, name))
+    }
+}
+
+/// Tables and sequences in order, configuration tables first.
+pub(super) fn read(model: &Model, graph: &Graph, order: &[NodeId]) -> (Vec<TableData>, Vec<SequenceData>) {
+    let (mut tables, mut sequences) = (Vec::new(), Vec::new());
+    for node in order {
+        match graph.nodes[*node].subject {
+            Subject::TableData(oid) => tables.extend(model.relations.get(&oid).map(|table| of_table(model, table))),
+            Subject::SequenceValue(oid) => sequences.extend(model.relations.get(&oid).map(of_sequence)),
+            _ => {}
+        }
+    }
+    tables.sort_by_key(|table| !table.config);
+    (tables, sequences)
+}
+
+fn of_table(model: &Model, relation: &Relation) -> TableData {
+    let (columns, generated) = relation
+        .columns
+        .iter()
+        .filter(|column| !column.dropped)
+        .partition::<Vec<_>, _>(|column| column.generated == ' ');
+    let names =
+        |columns: Vec<&crate::kinds::column::Column>| columns.iter().map(|column| column.name.clone()).collect();
+    let (columns, generated): (Vec<String>, Vec<String>) = (names(columns), names(generated));
+
+    let root = root(model, relation);
+    let target = root.map_or_else(|| relation.qualified(), |root| qualified(&root.schema, &root.name));
+    let mut header = item("TABLE DATA", relation).header("Data for ");
+    if root.is_some() {
+        header.push_str(&format!("-- load via partition root {}\n\n", sql_text::quote::comment(&target)));
+    }
+    let list = if columns.is_empty() { String::new() } else { format!("({})", identifiers(&columns)) };
+    header.push_str(&format!("COPY {target} {list} FROM stdin;\n"));
+
+    let condition = model.configuration(relation.oid);
+    TableData {
+        oid: relation.oid,
+        schema: relation.schema.clone(),
+        name: relation.name.clone(),
+        columns,
+        generated,
+        copy_header: header,
+        root: root.map(|root| (root.schema.clone(), root.name.clone())),
+        is_heap: relation.access_method.as_deref() == Some("heap"),
+        pages: relation.pages,
+        filter: condition.filter(|condition| !condition.is_empty()).map(str::to_owned),
+        config: condition.is_some(),
+        unlogged: relation.persistence == 'u',
+    }
+}
+
+/// The root of a tree of partitions, if some table on the way to it places rows by the OIDs of enum labels.
+fn root<'a>(model: &'a Model, relation: &'a Relation) -> Option<&'a Relation> {
+    let (mut root, mut by_enum) = (relation, false);
+    while root.is_partition() {
+        root = model.relations.get(root.parents.first()?)?;
+        by_enum |= root.kind == RelationKind::Partitioned && model.partitioned_by_enum.contains(&root.oid);
+    }
+    by_enum.then_some(root)
+}
+
+fn of_sequence(relation: &Relation) -> SequenceData {
+    SequenceData {
+        oid: relation.oid,
+        schema: relation.schema.clone(),
+        name: relation.name.clone(),
+        header: item("SEQUENCE SET", relation).header(""),
+    }
+}
+
+fn item(kind: &'static str, relation: &Relation) -> Item {
+    Item::new(kind, &*relation.name).schema(&relation.schema).owner(&relation.owner)
+}

@@ -1,0 +1,245 @@
+//! Everything that was read, by kind and OID.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::{CatalogError, Reader, initial};
+use crate::depend::{self, Dependency};
+use crate::kinds::relation::{Relation, RelationKind};
+use crate::kinds::{
+    aggregate, column_default, constraint, default_acl, domain, event_trigger, extension, function, index,
+    large_object, policy, publication, range, relation, rule, schema, sequence, statistics, trigger, types,
+};
+use crate::object::{ObjectId, class};
+use crate::version::Version;
+
+type ByOid<T> = BTreeMap<u32, T>;
+
+/// A database's catalog.
+pub(crate) struct Model {
+    pub(crate) version: Version,
+    comments: BTreeMap<(ObjectId, i32), String>,
+    pub(crate) members: BTreeMap<ObjectId, u32>,
+    extensions_needed: BTreeMap<ObjectId, Vec<String>>,
+    initial_privileges: HashMap<(ObjectId, i32), String>,
+    pub(crate) dependencies: Vec<Dependency>,
+    pub(crate) schemas: ByOid<schema::Schema>,
+    pub(crate) extensions: ByOid<extension::Extension>,
+    pub(crate) relations: ByOid<relation::Relation>,
+    pub(crate) sequences: ByOid<sequence::Sequence>,
+    pub(crate) functions: ByOid<function::Function>,
+    pub(crate) aggregates: ByOid<aggregate::Aggregate>,
+    pub(crate) types: ByOid<types::DataType>,
+    pub(crate) domains: ByOid<domain::Domain>,
+    pub(crate) ranges: ByOid<range::Range>,
+    pub(crate) defaults: ByOid<column_default::ColumnDefault>,
+    pub(crate) constraints: ByOid<constraint::Constraint>,
+    pub(crate) indexes: ByOid<index::Index>,
+    pub(crate) statistics: ByOid<statistics::Statistics>,
+    pub(crate) triggers: ByOid<trigger::Trigger>,
+    pub(crate) rules: ByOid<rule::Rule>,
+    pub(crate) policies: ByOid<policy::Policy>,
+    pub(crate) publications: ByOid<publication::Publication>,
+    pub(crate) published_tables: ByOid<publication::PublishedTable>,
+    pub(crate) published_schemas: ByOid<publication::PublishedSchema>,
+    pub(crate) default_acls: ByOid<default_acl::DefaultAcl>,
+    pub(crate) event_triggers: ByOid<event_trigger::EventTrigger>,
+    pub(crate) large_objects: Vec<large_object::LargeObjects>,
+    /// Partitioned tables whose rows' place depends on OIDs, which a restore changes: rows are loaded by their root.
+    pub(crate) partitioned_by_enum: BTreeSet<u32>,
+    /// Materialised views, each with one that its query reads, directly or by way of views.
+    pub(crate) refresh_order: Vec<(u32, u32)>,
+    index_partitions: BTreeMap<u32, Vec<u32>>,
+}
+
+impl Model {
+    /// One query for each kind.
+    pub(crate) async fn read(reader: &Reader<'_>) -> Result<Self, CatalogError> {
+        let mut model = Self {
+            version: reader.version,
+            comments: initial::comments(reader).await?,
+            members: initial::members(reader).await?,
+            extensions_needed: initial::extensions_needed(reader).await?,
+            initial_privileges: initial::privileges(reader).await?,
+            dependencies: depend::read(reader).await?,
+            schemas: schema::read(reader).await?,
+            extensions: extension::read(reader).await?,
+            relations: relation::read(reader).await?,
+            sequences: sequence::read(reader).await?,
+            functions: function::read(reader).await?,
+            aggregates: aggregate::read(reader).await?,
+            types: types::read(reader).await?,
+            domains: domain::read(reader).await?,
+            ranges: range::read(reader).await?,
+            defaults: column_default::read(reader).await?,
+            constraints: constraint::read(reader).await?,
+            indexes: index::read(reader).await?,
+            statistics: statistics::read(reader).await?,
+            triggers: trigger::read(reader).await?,
+            rules: rule::read(reader).await?,
+            policies: policy::read(reader).await?,
+            publications: publication::read(reader).await?,
+            published_tables: publication::read_tables(reader).await?,
+            published_schemas: publication::read_schemas(reader).await?,
+            default_acls: default_acl::read(reader).await?,
+            event_triggers: event_trigger::read(reader).await?,
+            large_objects: large_object::read(reader).await?,
+            partitioned_by_enum: partitioned_by_enum(reader).await?,
+            refresh_order: Vec::new(),
+            index_partitions: BTreeMap::new(),
+        };
+        for index in model.indexes.values().filter(|index| index.parent != 0) {
+            model.index_partitions.entry(index.parent).or_default().push(index.oid);
+        }
+        if !model.version.catalogues_not_null() {
+            model.guess_inherited_not_null();
+        }
+        model.order_refreshes();
+        Ok(model)
+    }
+
+    pub(crate) fn comment(&self, id: ObjectId, column: i32) -> Option<&str> {
+        self.comments.get(&(id, column)).map(String::as_str)
+    }
+
+    pub(crate) fn comments(&self) -> impl Iterator<Item = (ObjectId, i32)> {
+        self.comments.keys().copied()
+    }
+
+    /// Privileges that an object had when initdb or an extension had made it. Those of `public` are told from the default.
+    pub(crate) fn initial_privileges(&self, id: ObjectId, column: i32) -> Option<&str> {
+        let public =
+            id.class == class::SCHEMA && self.schemas.get(&id.oid).is_some_and(|schema| schema.name == "public");
+        if public { None } else { self.initial_privileges.get(&(id, column)).map(String::as_str) }
+    }
+
+    pub(crate) fn extensions_needed(&self, id: ObjectId) -> impl Iterator<Item = &str> {
+        self.extensions_needed.get(&id).into_iter().flatten().map(String::as_str)
+    }
+
+    /// Whether an object's definition is ours to tell: it is no extension's, and in no schema of the system's.
+    pub(crate) fn is_defined(&self, id: ObjectId, schema: &str) -> bool {
+        !self.members.contains_key(&id) && !is_system_schema(schema)
+    }
+
+    /// The condition on a configuration table's rows, if the table is one; empty for all rows.
+    pub(crate) fn configuration(&self, table: u32) -> Option<&str> {
+        let tables = self.extensions.values().flat_map(|extension| &extension.configuration);
+        tables.filter(|(oid, _)| *oid == table).map(|(_, condition)| condition.as_str()).next()
+    }
+
+    pub(crate) fn partitions_of_index(&self, index: u32) -> impl Iterator<Item = u32> {
+        self.index_partitions.get(&index).into_iter().flatten().copied()
+    }
+
+    /// The default or generation expression of a column.
+    pub(crate) fn expressions(&self) -> BTreeMap<(u32, i16), (u32, &str)> {
+        let default = |default| {
+            let default: &column_default::ColumnDefault = default;
+            ((default.table, default.column), (default.oid, default.expression.as_str()))
+        };
+        self.defaults.values().map(default).collect()
+    }
+
+    /// Columns without a default that would inherit one: they need `DEFAULT NULL`.
+    pub(crate) fn null_defaults(&self) -> Vec<(u32, i16)> {
+        let expressions = self.expressions();
+        let mut columns = Vec::new();
+        for relation in self.relations.values().filter(|relation| !relation.parents.is_empty()) {
+            for column in relation.columns.iter().filter(|column| !column.dropped) {
+                let inherited = self.inherited(relation, &column.name).any(|(parent, parents_column)| {
+                    parents_column.generated == ' ' && expressions.contains_key(&(parent.oid, parents_column.number))
+                });
+                if inherited && !expressions.contains_key(&(relation.oid, column.number)) {
+                    columns.push((relation.oid, column.number));
+                }
+            }
+        }
+        columns
+    }
+
+    /// The columns of a name in a relation's parents.
+    pub(crate) fn inherited<'a>(
+        &'a self,
+        relation: &'a Relation,
+        name: &'a str,
+    ) -> impl Iterator<Item = (&'a Relation, &'a crate::kinds::column::Column)> {
+        relation.parents.iter().filter_map(|oid| self.relations.get(oid)).filter_map(move |parent| {
+            parent.columns.iter().find(|column| !column.dropped && column.name == name).map(|column| (parent, column))
+        })
+    }
+
+    /// Before PostgreSQL 18 nobody knows whose NOT NULL it is: if a parent has it, it counts as the parent's.
+    fn guess_inherited_not_null(&mut self) {
+        let mut inherited = Vec::new();
+        for relation in self.relations.values() {
+            for column in relation.columns.iter().filter(|column| column.not_null.is_some()) {
+                if self.inherited(relation, &column.name).any(|(_, parents_column)| parents_column.not_null.is_some()) {
+                    inherited.push((relation.oid, column.number));
+                }
+            }
+        }
+        for (table, number) in inherited {
+            let columns = self.relations.get_mut(&table).into_iter().flat_map(|relation| &mut relation.columns);
+            for not_null in columns.filter(|column| column.number == number).filter_map(|c| c.not_null.as_mut()) {
+                not_null.local = false;
+            }
+        }
+    }
+
+    /// Finds what each materialised view reads, and marks those that cannot be filled because one of these has no rows.
+    fn order_refreshes(&mut self) {
+        let mut reads: HashMap<u32, Vec<u32>> = HashMap::new();
+        for dependency in &self.dependencies {
+            let view = (dependency.object.class == class::RULE)
+                .then(|| self.rules.get(&dependency.object.oid))
+                .flatten()
+                .filter(|rule| rule.is_query && dependency.needs.class == class::RELATION);
+            let Some(view) = view.map(|rule| rule.table) else { continue };
+            let is_view = |oid| {
+                let kind = self.relations.get(oid).map(|relation| relation.kind);
+                matches!(kind, Some(RelationKind::View | RelationKind::Materialized))
+            };
+            if view != dependency.needs.oid && is_view(&dependency.needs.oid) {
+                reads.entry(view).or_default().push(dependency.needs.oid);
+            }
+        }
+        let materialized = |oid: &u32| self.relations.get(oid).is_some_and(|r| r.kind == RelationKind::Materialized);
+        let mut order = Vec::new();
+        for view in self.relations.keys().filter(|oid| materialized(oid)) {
+            let mut seen = BTreeSet::new();
+            let mut pending = vec![*view];
+            while let Some(reader) = pending.pop() {
+                for read in reads.get(&reader).into_iter().flatten().copied() {
+                    if seen.insert(read) {
+                        pending.push(read);
+                    }
+                }
+            }
+            order.extend(seen.into_iter().filter(|read| materialized(read) && read != view).map(|read| (*view, read)));
+        }
+        let unpopulated: BTreeSet<u32> = order
+            .iter()
+            .filter(|(_, read)| self.relations.get(read).is_some_and(|relation| !relation.populated))
+            .map(|(view, _)| *view)
+            .collect();
+        for view in unpopulated {
+            if let Some(relation) = self.relations.get_mut(&view) {
+                relation.populated = false;
+            }
+        }
+        self.refresh_order = order;
+    }
+}
+
+/// Schemas whose objects initdb made, or that come and go with sessions.
+pub(crate) fn is_system_schema(name: &str) -> bool {
+    name.starts_with("pg_") || name == "information_schema"
+}
+
+async fn partitioned_by_enum(reader: &Reader<'_>) -> Result<BTreeSet<u32>, CatalogError> {
+    let sql = "SELECT p.partrelid FROM pg_partitioned_table p WHERE p.partstrat = 'h' AND \
+         (SELECT c.oid FROM pg_opclass c JOIN pg_am a ON a.oid = c.opcmethod \
+          WHERE c.opcname = 'enum_ops' AND c.opcnamespace = 'pg_catalog'::regnamespace AND a.amname = 'hash') \
+         = ANY (p.partclass)";
+    reader.rows("tables partitioned by enums", sql).await?.iter().map(|row| row.oid("partrelid")).collect()
+}

@@ -1,0 +1,113 @@
+//! Catalog queries, whose results are text.
+
+use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
+
+use super::array;
+use crate::catalog::CatalogError;
+use crate::version::Version;
+
+/// Reads catalogs over one connection, within the dump's snapshot.
+pub(crate) struct Reader<'a> {
+    client: &'a Client,
+    pub(crate) version: Version,
+}
+
+/// A row, whose columns are read by name.
+pub(crate) struct Row {
+    row: SimpleQueryRow,
+    what: &'static str,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(client: &'a Client, version: Version) -> Self {
+        Self { client, version }
+    }
+
+    /// All rows of a query; `what` names them in errors.
+    pub(crate) async fn rows(&self, what: &'static str, sql: &str) -> Result<Vec<Row>, CatalogError> {
+        rows(self.client, what, sql).await
+    }
+
+    /// The role in the column `owner`, which is NULL when it no longer exists.
+    pub(crate) fn owner(&self, row: &Row, object: impl FnOnce() -> String) -> Result<String, CatalogError> {
+        row.optional("owner")?.ok_or_else(|| CatalogError::NoOwner { object: object() })
+    }
+}
+
+/// All rows of a query; `what` names them in errors.
+pub(crate) async fn rows(client: &Client, what: &'static str, sql: &str) -> Result<Vec<Row>, CatalogError> {
+    let messages = client.simple_query(sql).await.map_err(|source| CatalogError::Query { what, source })?;
+    Ok(messages
+        .into_iter()
+        .filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(Row { row, what }),
+            _ => None,
+        })
+        .collect())
+}
+
+impl Row {
+    fn unexpected(&self, column: &str, value: &str) -> CatalogError {
+        CatalogError::Unexpected { what: self.what, column: column.to_owned(), value: value.to_owned() }
+    }
+
+    fn get(&self, column: &str) -> Result<Option<&str>, CatalogError> {
+        self.row.try_get(column).map_err(|source| CatalogError::Query { what: self.what, source })
+    }
+
+    /// The text of a column, if it is not NULL.
+    pub(crate) fn optional(&self, column: &str) -> Result<Option<String>, CatalogError> {
+        Ok(self.get(column)?.map(str::to_owned))
+    }
+
+    /// The text of a column that is never NULL.
+    pub(crate) fn text(&self, column: &str) -> Result<String, CatalogError> {
+        self.str(column).map(str::to_owned)
+    }
+
+    fn str(&self, column: &str) -> Result<&str, CatalogError> {
+        self.get(column)?.ok_or_else(|| self.unexpected(column, "NULL"))
+    }
+
+    /// A number of any type.
+    pub(crate) fn number<T: std::str::FromStr>(&self, column: &str) -> Result<T, CatalogError> {
+        let text = self.str(column)?;
+        text.parse().map_err(|_| self.unexpected(column, text))
+    }
+
+    /// An OID; NULL reads as 0, as "none" is written in catalogs.
+    pub(crate) fn oid(&self, column: &str) -> Result<u32, CatalogError> {
+        match self.get(column)? {
+            None => Ok(0),
+            Some(text) => text.parse().map_err(|_| self.unexpected(column, text)),
+        }
+    }
+
+    /// A boolean.
+    pub(crate) fn flag(&self, column: &str) -> Result<bool, CatalogError> {
+        match self.str(column)? {
+            "t" => Ok(true),
+            "f" => Ok(false),
+            other => Err(self.unexpected(column, other)),
+        }
+    }
+
+    /// A `"char"`; the empty string, as it prints its zero byte, reads as a space.
+    pub(crate) fn letter(&self, column: &str) -> Result<char, CatalogError> {
+        Ok(self.str(column)?.chars().next().unwrap_or(' '))
+    }
+
+    /// A one-dimensional array; NULL reads as empty.
+    pub(crate) fn list(&self, column: &str) -> Result<Vec<String>, CatalogError> {
+        match self.get(column)? {
+            None => Ok(Vec::new()),
+            Some(text) => array::parse(text).ok_or_else(|| self.unexpected(column, text)),
+        }
+    }
+
+    /// A list of numbers with spaces between them, as `int2vector` and `oidvector` print.
+    pub(crate) fn vector<T: std::str::FromStr>(&self, column: &str) -> Result<Vec<T>, CatalogError> {
+        let text = self.str(column)?;
+        text.split_ascii_whitespace().map(|part| part.parse().map_err(|_| self.unexpected(column, text))).collect()
+    }
+}

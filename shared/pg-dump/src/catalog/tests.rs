@@ -1,0 +1,1 @@
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]

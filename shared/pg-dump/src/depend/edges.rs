@@ -1,0 +1,52 @@
+//! Edges from `pg_depend`.
+
+use super::Graph;
+use crate::catalog::{CatalogError, Reader};
+use crate::depend::Subject;
+use crate::object::ObjectId;
+
+/// A row of `pg_depend` between two objects.
+pub(crate) struct Dependency {
+    pub(crate) object: ObjectId,
+    pub(crate) needs: ObjectId,
+    /// `pg_depend.deptype`.
+    pub(crate) kind: char,
+}
+
+/// All dependencies among objects, but membership in extensions. Operators and functions of an operator family count as the family.
+pub(crate) async fn read(reader: &Reader<'_>) -> Result<Vec<Dependency>, CatalogError> {
+    let sql = "SELECT classid, objid, refclassid, refobjid, deptype FROM pg_depend \
+             WHERE deptype NOT IN ('p', 'e') AND objid >= 16384 AND refobjid >= 16384 \
+         UNION ALL SELECT 'pg_opfamily'::regclass, o.amopfamily, d.refclassid, d.refobjid, d.deptype \
+             FROM pg_depend d JOIN pg_amop o ON d.classid = 'pg_amop'::regclass AND d.objid = o.oid \
+             WHERE d.deptype NOT IN ('p', 'e', 'i') AND d.objid >= 16384 AND d.refobjid >= 16384 \
+             AND NOT (d.refclassid = 'pg_opfamily'::regclass AND o.amopfamily = d.refobjid) \
+         UNION ALL SELECT 'pg_opfamily'::regclass, p.amprocfamily, d.refclassid, d.refobjid, d.deptype \
+             FROM pg_depend d JOIN pg_amproc p ON d.classid = 'pg_amproc'::regclass AND d.objid = p.oid \
+             WHERE d.deptype NOT IN ('p', 'e', 'i') AND d.objid >= 16384 AND d.refobjid >= 16384 \
+             AND NOT (d.refclassid = 'pg_opfamily'::regclass AND p.amprocfamily = d.refobjid) \
+         ORDER BY 1, 2";
+    let mut dependencies = Vec::new();
+    for row in reader.rows("dependencies", sql).await? {
+        dependencies.push(Dependency {
+            object: ObjectId::new(row.oid("classid")?, row.oid("objid")?),
+            needs: ObjectId::new(row.oid("refclassid")?, row.oid("refobjid")?),
+            kind: row.letter("deptype")?,
+        });
+    }
+    Ok(dependencies)
+}
+
+/// Adds them to the graph.
+pub(super) fn add(graph: &mut Graph, dependencies: &[Dependency]) {
+    for dependency in dependencies {
+        let (Some(node), Some(other)) = (graph.object(dependency.object), graph.object(dependency.needs)) else {
+            continue;
+        };
+        // A composite type's pg_class row belongs to the type, and holds its attributes: the type comes after it.
+        let is_class_of_type = dependency.kind == 'i'
+            && matches!(graph.nodes[node].subject, Subject::Relation(_))
+            && matches!(graph.nodes[other].subject, Subject::Type(_));
+        if is_class_of_type { graph.need(other, node) } else { graph.need(node, other) }
+    }
+}

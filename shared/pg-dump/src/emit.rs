@@ -1,0 +1,184 @@
+//! From objects in order to SQL text: entries with `pg_dump`'s header comments, in its three passes.
+
+mod item;
+mod privileges;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use sql_text::quote::{identifier, literal};
+
+pub(crate) use item::{Item, Pass, Section};
+pub(crate) use privileges::AccessList;
+
+use crate::catalog::{CatalogError, Model};
+use crate::object::ObjectId;
+
+/// Collects the items of a dump, and remembers what was said about which object.
+pub(crate) struct Emitter<'a> {
+    pub(crate) model: &'a Model,
+    items: Vec<Item>,
+    /// Section of the object that is being emitted.
+    section: Section,
+    /// Roles that own something or are granted something.
+    roles: BTreeSet<String>,
+    /// Objects that have been told, in whichever part.
+    told: HashSet<ObjectId>,
+    /// Comments that have been told, by object and column.
+    comments: HashSet<(ObjectId, i32)>,
+}
+
+/// Everything that was emitted.
+pub(crate) struct Emitted {
+    pub(crate) items: Vec<Item>,
+    pub(crate) roles: BTreeSet<String>,
+    pub(crate) told: HashSet<ObjectId>,
+    pub(crate) comments: HashSet<(ObjectId, i32)>,
+}
+
+/// What a comment or a privilege is attached to, in SQL's words.
+pub(crate) struct Target<'a> {
+    pub(crate) id: ObjectId,
+    /// Number of the column, or 0.
+    pub(crate) column: i32,
+    /// Such as `TABLE` or `CONSTRAINT x ON`.
+    pub(crate) kind: &'a str,
+    /// Quoted name as it follows the schema, such as `t`, `t.column` or `f(integer)`.
+    pub(crate) name: &'a str,
+    pub(crate) schema: Option<&'a str>,
+    pub(crate) owner: &'a str,
+}
+
+impl<'a> Emitter<'a> {
+    pub(crate) fn new(model: &'a Model) -> Self {
+        Self {
+            model,
+            items: Vec::new(),
+            section: Section::PreData,
+            roles: BTreeSet::new(),
+            told: HashSet::new(),
+            comments: HashSet::new(),
+        }
+    }
+
+    /// The section of what follows.
+    pub(crate) fn enter(&mut self, section: Section) {
+        self.section = section;
+    }
+
+    pub(crate) fn section(&self) -> Section {
+        self.section
+    }
+
+    pub(crate) fn item(&mut self, mut item: Item) {
+        item.section = self.section;
+        if let Some(owner) = item.owner.as_ref().filter(|owner| !owner.is_empty()) {
+            self.roles.insert(owner.clone());
+        }
+        self.items.push(item);
+    }
+
+    /// Notes that an object's definition is in the dump, be it within another's.
+    pub(crate) fn told(&mut self, id: ObjectId) {
+        self.told.insert(id);
+    }
+
+    /// Notes a role that the dump refers to.
+    pub(crate) fn role(&mut self, role: &str) {
+        if !role.is_empty() {
+            self.roles.insert(role.to_owned());
+        }
+    }
+
+    /// `COMMENT ON …`, if there is a comment.
+    pub(crate) fn comment(&mut self, target: &Target<'_>) {
+        if let Some(text) = self.model.comment(target.id, target.column) {
+            self.comment_text(target, text);
+        }
+    }
+
+    /// `COMMENT ON …` with a text, which may be empty to remove what initdb says.
+    pub(crate) fn comment_text(&mut self, target: &Target<'_>, text: &str) {
+        let schema = target.schema.map(|schema| format!("{}.", identifier(schema))).unwrap_or_default();
+        let statement = format!("COMMENT ON {} {schema}{} IS {};\n", target.kind, target.name, literal(text));
+        let mut item = Item::new("COMMENT", format!("{} {}", target.kind, target.name)).owner(target.owner);
+        item.schema = target.schema.map(str::to_owned);
+        // What is said of an event trigger or of a view's rows waits for it.
+        item.pass = if target.kind == "EVENT TRIGGER" { Pass::AfterPrivileges } else { Pass::Main };
+        self.comments.insert((target.id, target.column));
+        self.item(item.definition(statement));
+    }
+
+    /// `GRANT` and `REVOKE`, where privileges differ from those that a new object has.
+    pub(crate) fn privileges(&mut self, target: &Target<'_>, list: &AccessList) -> Result<(), CatalogError> {
+        self.column_privileges(target, None, list)
+    }
+
+    /// The same for a column, named (quoted) apart from its table.
+    pub(crate) fn column_privileges(
+        &mut self,
+        target: &Target<'_>,
+        column: Option<&str>,
+        list: &AccessList,
+    ) -> Result<(), CatalogError> {
+        let initial = self.model.initial_privileges(target.id, target.column);
+        let statements = privileges::statements(target, column, list, initial, self.model.version)?;
+        self.told.insert(target.id);
+        if statements.sql.is_empty() {
+            return Ok(());
+        }
+        self.roles.extend(statements.roles);
+        let tag = match column {
+            Some(column) => format!("COLUMN {}.{column}", target.name),
+            None => format!("{} {}", target.kind, target.name),
+        };
+        let mut item = Item::new("ACL", tag).owner(target.owner).definition(statements.sql);
+        item.schema = target.schema.map(str::to_owned);
+        item.pass = Pass::Privileges;
+        self.item(item);
+        Ok(())
+    }
+
+    /// `ALTER DEFAULT PRIVILEGES …`.
+    pub(crate) fn default_privileges(
+        &mut self,
+        target: &Target<'_>,
+        prefix: &str,
+        list: &AccessList,
+    ) -> Result<(), CatalogError> {
+        let statements = privileges::defaults(target, prefix, list, self.model.version)?;
+        self.told.insert(target.id);
+        if statements.sql.is_empty() {
+            return Ok(());
+        }
+        self.roles.extend(statements.roles);
+        let tag = format!("DEFAULT PRIVILEGES FOR {}", target.kind);
+        let mut item = Item::new("DEFAULT ACL", tag).owner(target.owner).definition(statements.sql);
+        item.schema = target.schema.map(str::to_owned);
+        item.pass = Pass::Privileges;
+        self.item(item);
+        Ok(())
+    }
+
+    /// `ALTER … DEPENDS ON EXTENSION …`, each after an empty line, for objects that `pg_depend` ties to an extension by hand.
+    pub(crate) fn extensions_needed(&self, id: ObjectId, statement: &str) -> String {
+        self.model
+            .extensions_needed(id)
+            .map(|extension| format!("\nALTER {statement} DEPENDS ON EXTENSION {};", identifier(extension)))
+            .collect()
+    }
+
+    pub(crate) fn finish(self) -> Emitted {
+        Emitted { items: self.items, roles: self.roles, told: self.told, comments: self.comments }
+    }
+}
+
+impl Emitted {
+    /// How many entries of each kind there are, by the names in their headers.
+    pub(crate) fn counts(&self) -> BTreeMap<String, u64> {
+        let mut counts = BTreeMap::new();
+        for item in &self.items {
+            *counts.entry(item.kind.to_owned()).or_insert(0) += 1;
+        }
+        counts
+    }
+}

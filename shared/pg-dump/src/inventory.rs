@@ -1,0 +1,188 @@
+//! Was anything left out? Code of its own, which reads the server's catalog of catalogs and so finds what the dumper does not know.
+//!
+//! Every row that has an OID, in every catalog that there is, must have been told, or come by itself with something that was.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use crate::catalog::{CatalogError, Model, Reader};
+use crate::emit::Emitted;
+use crate::object::{FIRST_USER_OID, ObjectId, class};
+
+mod versions;
+
+pub(crate) use versions::RowVersions;
+
+/// Catalogs of the whole cluster, whose rows belong to no database.
+const OF_THE_CLUSTER: [&str; 5] = ["pg_authid", "pg_auth_members", "pg_database", "pg_tablespace", "pg_parameter_acl"];
+
+/// Kinds that come and go with the relation, or the operator family, that they belong to.
+const PARTS: [u32; 10] = [
+    class::FAMILY_OPERATOR,
+    class::FAMILY_FUNCTION,
+    class::RELATION,
+    class::TYPE,
+    class::COLUMN_DEFAULT,
+    class::CONSTRAINT,
+    class::TRIGGER,
+    class::RULE,
+    class::POLICY,
+    class::STATISTICS,
+];
+
+/// Compares what there is with what was told.
+///
+/// # Errors
+/// [`CatalogError::NotDumped`] with every object that is missing.
+pub(crate) async fn check(reader: &Reader<'_>, model: &Model, emitted: &Emitted) -> Result<(), CatalogError> {
+    let mut missing: BTreeSet<ObjectId> = BTreeSet::new();
+    let mut names: Vec<String> = Vec::new();
+
+    let coming = by_themselves(reader).await?;
+    for id in objects(reader, &mut names).await? {
+        if !emitted.told.contains(&id) && !coming.contains(&id) {
+            missing.insert(id);
+        }
+    }
+    names.extend(describe(reader, &missing).await?);
+    names.extend(changed_built_ins(reader, emitted).await?);
+    names.extend(security_labels(reader).await?);
+
+    let left: BTreeSet<_> = model
+        .comments()
+        .filter(|(id, column)| id.oid >= FIRST_USER_OID && !emitted.comments.contains(&(*id, *column)))
+        .filter(|(id, _)| !coming.contains(id) && !missing.contains(id))
+        .map(|(id, _)| id)
+        .collect();
+    names.extend(describe(reader, &left).await?.into_iter().map(|name| format!("comment on {name}")));
+    names.sort();
+    names.dedup();
+    if names.is_empty() { Ok(()) } else { Err(CatalogError::NotDumped(names)) }
+}
+
+/// All rows that users made, in all catalogs with OIDs. Subscriptions and user mappings, which only a superuser may read, are
+/// named through what everyone may.
+async fn objects(reader: &Reader<'_>, names: &mut Vec<String>) -> Result<Vec<ObjectId>, CatalogError> {
+    let sql = "SELECT c.relname AS name, c.oid, has_column_privilege(c.oid, a.attnum, 'SELECT') AS readable \
+         FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'oid' AND NOT a.attisdropped \
+         WHERE c.relnamespace = 'pg_catalog'::regnamespace AND c.relkind = 'r'";
+    let mut queries = Vec::new();
+    for row in reader.rows("the catalog of catalogs", sql).await? {
+        let (name, oid) = (row.text("name")?, row.oid("oid")?);
+        if OF_THE_CLUSTER.contains(&name.as_str()) || oid == class::SUBSCRIPTION {
+            continue;
+        }
+        if oid == class::USER_MAPPING {
+            queries.push(format!("SELECT {oid} AS class, umid AS oid FROM pg_user_mappings"));
+        } else if row.flag("readable")? {
+            queries
+                .push(format!("SELECT {oid} AS class, oid FROM {}", sql_text::quote::qualified("pg_catalog", &name)));
+        } else {
+            names.push(format!("whatever is in {name}, which we may not read"));
+        }
+    }
+    let sql = format!("SELECT class, oid FROM ({}) objects WHERE oid >= 16384", queries.join(" UNION ALL "));
+    let mut objects = Vec::new();
+    for row in reader.rows("all objects", &sql).await? {
+        objects.push(ObjectId::new(row.oid("class")?, row.oid("oid")?));
+    }
+    let sql = "SELECT s.subname AS name FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid \
+         WHERE d.datname = current_database()";
+    for row in reader.rows("subscriptions", sql).await? {
+        names.push(format!("subscription {}", row.text("name")?));
+    }
+    Ok(objects)
+}
+
+/// Objects that come with others: members of extensions, what is internal to something, temporary and TOAST relations, labels of
+/// enums, indexes that are not valid — and what belongs to one of these.
+async fn by_themselves(reader: &Reader<'_>) -> Result<HashSet<ObjectId>, CatalogError> {
+    let sql = "SELECT d.classid AS class, d.objid AS oid, d.refclassid AS of_class, d.refobjid AS of_oid, d.deptype AS kind, \
+         c.relkind = 'S' AS sequence FROM pg_depend d \
+         LEFT JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid \
+         WHERE d.deptype IN ('e', 'i', 'a', 'P') AND d.objid >= 16384";
+    let mut coming = HashSet::new();
+    let mut belonging: HashMap<ObjectId, Vec<ObjectId>> = HashMap::new();
+    for row in reader.rows("what comes with others", sql).await? {
+        let id = ObjectId::new(row.oid("class")?, row.oid("oid")?);
+        let of = ObjectId::new(row.oid("of_class")?, row.oid("of_oid")?);
+        match row.letter("kind")? {
+            'e' => drop(coming.insert(id)),
+            // The sequence of an identity column is told, and so are operators of a family.
+            'i' if row.optional("sequence")?.as_deref() != Some("t") => drop(coming.insert(id)),
+            // A partition's copy of a constraint or a trigger.
+            'P' if matches!(id.class, class::CONSTRAINT | class::TRIGGER) => drop(coming.insert(id)),
+            _ => {}
+        }
+        if PARTS.contains(&id.class) {
+            belonging.entry(of).or_default().push(id);
+        }
+    }
+    // What a member of an extension or a temporary table has goes with it; what a told table has does not.
+    let sql = "SELECT 1259 AS class, c.oid, true AS whole FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname ~ '^pg_(toast|temp_|toast_temp_)' \
+         UNION ALL SELECT 1247, t.oid, true FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace \
+             WHERE n.nspname ~ '^pg_(toast|temp_|toast_temp_)' \
+         UNION ALL SELECT 1255, p.oid, true FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace \
+             WHERE n.nspname ~ '^pg_(temp_|toast_temp_)' \
+         UNION ALL SELECT 2615, n.oid, false FROM pg_namespace n WHERE n.nspname ~ '^pg_(toast|temp_|toast_temp_)' \
+         UNION ALL SELECT 3501, e.oid, false FROM pg_enum e \
+         UNION ALL SELECT 1259, i.indexrelid, false FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid \
+             WHERE NOT ((i.indisvalid OR t.relkind = 'p') AND i.indisready) \
+         UNION ALL SELECT d.classid, d.objid, true FROM pg_depend d WHERE d.deptype = 'e'";
+    let mut pending = Vec::new();
+    for row in reader.rows("temporary objects", sql).await? {
+        let id = ObjectId::new(row.oid("class")?, row.oid("oid")?);
+        coming.insert(id);
+        if row.flag("whole")? {
+            pending.push(id);
+        }
+    }
+    let mut whole = HashSet::new();
+    while let Some(id) = pending.pop() {
+        if whole.insert(id) {
+            let parts = belonging.get(&id).map(Vec::as_slice).unwrap_or_default();
+            coming.extend(parts);
+            pending.extend(parts);
+        }
+    }
+    Ok(coming)
+}
+
+/// Built-in objects whose privileges differ from those that initdb gave. What it gave in information_schema is not recorded.
+async fn changed_built_ins(reader: &Reader<'_>, emitted: &Emitted) -> Result<Vec<String>, CatalogError> {
+    let sql = "SELECT o.class, o.oid, pg_describe_object(o.class, o.oid, 0) AS name FROM ( \
+             SELECT 1259::oid AS class, oid, relacl AS acl FROM pg_class \
+                 WHERE relnamespace <> 'information_schema'::regnamespace \
+             UNION ALL SELECT 1255, oid, proacl FROM pg_proc UNION ALL SELECT 1247, oid, typacl FROM pg_type \
+             UNION ALL SELECT 2612, oid, lanacl FROM pg_language \
+             UNION ALL SELECT 2615, oid, nspacl FROM pg_namespace WHERE nspname NOT IN ('public', 'information_schema')) o \
+         LEFT JOIN pg_init_privs i ON i.classoid = o.class AND i.objoid = o.oid AND i.objsubid = 0 \
+         WHERE o.oid < 16384 AND o.acl IS DISTINCT FROM i.initprivs";
+    let mut names = Vec::new();
+    for row in reader.rows("privileges on built-in objects", sql).await? {
+        if !emitted.told.contains(&ObjectId::new(row.oid("class")?, row.oid("oid")?)) {
+            names.push(format!("privileges on {}", row.text("name")?));
+        }
+    }
+    Ok(names)
+}
+
+async fn security_labels(reader: &Reader<'_>) -> Result<Vec<String>, CatalogError> {
+    let sql = "SELECT pg_describe_object(l.classoid, l.objoid, l.objsubid) AS name FROM pg_seclabel l \
+         WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = l.classoid AND d.objid = l.objoid AND d.deptype = 'e')";
+    let rows = reader.rows("security labels", sql).await?;
+    rows.iter().map(|row| Ok(format!("security label on {}", row.text("name")?))).collect()
+}
+
+/// Names of objects, as PostgreSQL puts them.
+async fn describe(reader: &Reader<'_>, ids: &BTreeSet<ObjectId>) -> Result<Vec<String>, CatalogError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let list: Vec<_> = ids.iter().map(|id| format!("({}, {})", id.class, id.oid)).collect();
+    let sql = format!(
+        "SELECT coalesce(pg_describe_object(class, oid, 0), class || '/' || oid) AS name FROM (VALUES {}) v(class, oid)",
+        list.join(", ")
+    );
+    reader.rows("names of objects", &sql).await?.iter().map(|row| row.text("name")).collect()
+}

@@ -1,0 +1,51 @@
+//! Defaults and generation expressions of columns: `pg_attrdef`.
+//!
+//! A default is part of its table's CREATE, unless it depends on something that needs the table first: then it follows
+//! by ALTER TABLE. Generation expressions can only be part of CREATE TABLE.
+
+use std::collections::BTreeMap;
+
+use sql_text::quote::identifier;
+
+use super::relation::Relation;
+use crate::catalog::{CatalogError, Reader};
+use crate::emit::{Emitter, Item};
+use crate::object::{ObjectId, class};
+
+pub(crate) struct ColumnDefault {
+    pub(crate) oid: u32,
+    pub(crate) table: u32,
+    pub(crate) column: i16,
+    pub(crate) expression: String,
+}
+
+pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, ColumnDefault>, CatalogError> {
+    let sql = "SELECT d.oid, d.adrelid AS table, d.adnum AS column, pg_get_expr(d.adbin, d.adrelid) AS expression \
+         FROM pg_attrdef d JOIN pg_class c ON c.oid = d.adrelid WHERE c.relpersistence <> 't'";
+    let mut defaults = BTreeMap::new();
+    for row in reader.rows("column defaults", sql).await? {
+        let oid = row.oid("oid")?;
+        let (table, column, expression) = (row.oid("table")?, row.number("column")?, row.text("expression")?);
+        defaults.insert(oid, ColumnDefault { oid, table, column, expression });
+    }
+    Ok(defaults)
+}
+
+impl ColumnDefault {
+    pub(crate) fn id(&self) -> ObjectId {
+        ObjectId::new(class::COLUMN_DEFAULT, self.oid)
+    }
+}
+
+/// `ALTER TABLE … SET DEFAULT`, for a default that is not in its table's CREATE.
+pub(crate) fn emit(relation: &Relation, column: i16, expression: &str, out: &mut Emitter<'_>) {
+    let Some(column) = relation.column(column) else { return };
+    let definition = format!(
+        "ALTER {}TABLE ONLY {} ALTER COLUMN {} SET DEFAULT {expression};\n",
+        relation.foreign(),
+        relation.qualified(),
+        identifier(&column.name)
+    );
+    let tag = format!("{} {}", relation.name, column.name);
+    out.item(Item::new("DEFAULT", tag).schema(&relation.schema).owner(&relation.owner).definition(definition));
+}

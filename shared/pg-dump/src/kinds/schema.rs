@@ -1,0 +1,86 @@
+//! Schemas: `pg_namespace`.
+
+use std::collections::BTreeMap;
+
+use sql_text::quote::identifier;
+
+use crate::catalog::{CatalogError, Reader};
+use crate::emit::{AccessList, Emitter, Item, Target};
+use crate::object::{ObjectId, class};
+
+/// The comment that initdb gives to `public`.
+const COMMENT_OF_PUBLIC: &str = "standard public schema";
+
+pub(crate) struct Schema {
+    pub(crate) oid: u32,
+    pub(crate) name: String,
+    pub(crate) owner: String,
+    pub(crate) acl: AccessList,
+}
+
+pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Schema>, CatalogError> {
+    let sql = "SELECT n.oid, n.nspname AS name, r.rolname AS owner, n.nspacl AS acl, acldefault('n', n.nspowner) AS acldefault \
+         FROM pg_namespace n LEFT JOIN pg_roles r ON r.oid = n.nspowner \
+         WHERE n.nspname !~ '^pg_(toast|temp_|toast_temp_)'";
+    let mut schemas = BTreeMap::new();
+    for row in reader.rows("schemas", sql).await? {
+        let (oid, name) = (row.oid("oid")?, row.text("name")?);
+        let owner = reader.owner(&row, || format!("schema {name}"))?;
+        let mut acl = AccessList::read(&row)?;
+        if name == "public" {
+            // Majors differ in what initdb grants on it: what 15 and later do is the common ground.
+            let owner = array_item(&owner);
+            acl.default = format!("{{{owner}=UC/{owner},=U/{owner}}}");
+        }
+        schemas.insert(oid, Schema { oid, name, owner, acl });
+    }
+    Ok(schemas)
+}
+
+/// A role's name as an array's element of an access control list has it.
+fn array_item(name: &str) -> String {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if name.chars().all(word) { name.to_owned() } else { format!("\\\"{}\\\"", name.replace('"', "\\\"\\\"")) }
+}
+
+impl Schema {
+    pub(crate) fn id(&self) -> ObjectId {
+        ObjectId::new(class::SCHEMA, self.oid)
+    }
+
+    /// Privileges on a schema that is an extension's.
+    pub(crate) fn emit_privileges(&self, out: &mut Emitter<'_>) -> Result<(), CatalogError> {
+        let name = identifier(&self.name);
+        let target = Target { id: self.id(), column: 0, kind: "SCHEMA", name: &name, schema: None, owner: &self.owner };
+        out.privileges(&target, &self.acl)
+    }
+
+    pub(crate) fn emit(&self, out: &mut Emitter<'_>) -> Result<(), CatalogError> {
+        let name = identifier(&self.name);
+        let target = Target { id: self.id(), column: 0, kind: "SCHEMA", name: &name, schema: None, owner: &self.owner };
+        let public = self.name == "public";
+        out.told(self.id());
+        if self.name == "pg_catalog" {
+            return out.privileges(&target, &self.acl);
+        }
+        // initdb makes public; only an owner of its own is to be told.
+        if !public || self.owner != "pg_database_owner" {
+            let definition = if public {
+                "-- *not* creating schema, since initdb creates it\n\n".to_owned()
+            } else {
+                format!("CREATE SCHEMA {name};\n")
+            };
+            let item = Item::new("SCHEMA", &*self.name).owner(&self.owner).definition(definition);
+            out.item(item.alter_owner(format!("SCHEMA {name}")));
+        }
+        if public {
+            match out.model.comment(self.id(), 0) {
+                Some(COMMENT_OF_PUBLIC) => {}
+                comment => out.comment_text(&target, comment.unwrap_or_default()),
+            }
+        } else {
+            out.comment(&target);
+        }
+        out.privileges(&target, &self.acl)
+    }
+}

@@ -1,0 +1,150 @@
+//! What can't be dumped whole is an error that names it.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+#[path = "data/dumped.rs"]
+mod dumped;
+
+use dumped::{connect, dump, rest, sessions_left};
+use pg_client::{ConnectOptions, Password};
+use pg_dump::{Dump, DumpOptions, Error};
+use testing::postgres::{Database, MAJORS, USUAL};
+use testing::unique;
+
+/// A role of a test's own, dropped with its privileges.
+struct Role {
+    name: String,
+    database: Database,
+}
+
+impl Role {
+    async fn create(major: &str, sql: &str) -> Self {
+        let (database, name) = (Database::create(major).await, unique("r_"));
+        database.run(&format!("CREATE ROLE {name} LOGIN PASSWORD 'plain'; {}", sql.replace("ROLE_NAME", &name))).await;
+        Self { name, database }
+    }
+
+    fn connect(&self) -> ConnectOptions {
+        let mut options = connect(&self.database);
+        options.user.clone_from(&self.name);
+        options.password = Some(Password::new("plain".to_owned()));
+        options
+    }
+
+    async fn refused(&self) -> Error {
+        let error = match Dump::open(&self.connect(), DumpOptions::default()).await {
+            Ok(dump) => rest(dump).await.err().unwrap(),
+            Err(error) => error,
+        };
+        assert!(!error.to_string().contains("plain"));
+        assert_eq!(sessions_left(&self.database).await, 0);
+        error
+    }
+
+    async fn end(self) {
+        self.database.run(&format!("DROP OWNED BY {0} CASCADE; DROP ROLE {0}", self.name)).await;
+    }
+}
+
+#[tokio::test]
+async fn tables_and_schemas_that_may_not_be_read_are_all_named() {
+    let role = Role::create(
+        USUAL,
+        "CREATE TABLE open (a int); GRANT SELECT ON open TO ROLE_NAME; CREATE TABLE secret (a int);
+         CREATE TABLE insertable (a int); GRANT INSERT ON insertable TO ROLE_NAME;
+         CREATE SCHEMA shut; CREATE TABLE shut.inside (a int); GRANT SELECT ON shut.inside TO ROLE_NAME",
+    )
+    .await;
+    let error = role.refused().await;
+    let Error::NotReadable { role: who, objects } = &error else { panic!("{error:?}") };
+    assert_eq!(who, &role.name);
+    assert_eq!(objects[..], ["public.secret", "public.insertable", "shut.inside"]);
+    assert!(error.to_string().contains("public.secret") && error.to_string().contains("GRANT SELECT"), "{error}");
+    role.end().await;
+}
+
+#[tokio::test]
+async fn sequences_that_may_not_be_read_are_named() {
+    let role =
+        Role::create(USUAL, "CREATE SEQUENCE mine; GRANT SELECT ON mine TO ROLE_NAME; CREATE SEQUENCE secret").await;
+    let error = role.refused().await;
+    assert!(matches!(&error, Error::NotReadable { objects, .. } if objects[..] == ["public.secret"]), "{error:?}");
+    role.end().await;
+}
+
+#[tokio::test]
+async fn large_object_that_may_not_be_read_is_named() {
+    let role = Role::create(USUAL, "SELECT lo_from_bytea(71001, 'x')").await;
+    let error = role.refused().await;
+    assert!(matches!(&error, Error::NotReadable { objects, .. } if objects[..] == ["large object 71001"]), "{error:?}");
+    role.end().await;
+}
+
+#[tokio::test]
+async fn rows_hidden_by_row_security_are_an_error_and_not_a_part_of_the_rows() {
+    let role = Role::create(
+        USUAL,
+        "CREATE TABLE policed (a int); INSERT INTO policed VALUES (1), (2); ALTER TABLE policed ENABLE ROW LEVEL SECURITY;
+         CREATE POLICY part ON policed USING (a = 1); GRANT SELECT ON policed TO ROLE_NAME",
+    )
+    .await;
+    let error = role.refused().await;
+    assert!(matches!(&error, Error::RowSecurity { tables, .. } if tables[..] == ["public.policed"]), "{error:?}");
+    // A superuser sees all rows.
+    assert_eq!(dump(&role.database, DumpOptions::default()).await.unwrap().rows_of("policed"), 2);
+    role.end().await;
+}
+
+#[tokio::test]
+async fn role_without_superuser_dumps_what_it_may_read() {
+    for major in MAJORS {
+        let role = Role::create(
+            major,
+            "CREATE TABLE t (id serial, v text); INSERT INTO t (v) SELECT md5(n::text) FROM generate_series(1, 5000) n;
+             GRANT SELECT ON t, t_id_seq TO ROLE_NAME;
+             CREATE SCHEMA own AUTHORIZATION ROLE_NAME; CREATE TABLE own.mine (a int); INSERT INTO own.mine VALUES (1);
+             ALTER TABLE own.mine OWNER TO ROLE_NAME;
+             SELECT lo_from_bytea(71002, 'x'); GRANT SELECT ON LARGE OBJECT 71002 TO ROLE_NAME",
+        )
+        .await;
+        let options = DumpOptions { slice_bytes: 64 << 10, ..DumpOptions::default() };
+        let dumped = rest(Dump::open(&role.connect(), options).await.unwrap()).await.unwrap();
+        assert_eq!((dumped.rows_of("t"), dumped.rows_of("mine")), (5000, 1), "{major}");
+        role.end().await;
+    }
+}
+
+#[tokio::test]
+async fn row_that_is_too_long_is_named_by_table_and_ctid() {
+    let database = Database::create(USUAL).await;
+    database
+        .run(
+            "CREATE TABLE rows (id int, v text);
+             INSERT INTO rows SELECT n, repeat('x', 1000) FROM generate_series(1, 3000) n;
+             UPDATE rows SET v = repeat('y', 1000) WHERE id % 7 = 0;
+             INSERT INTO rows SELECT 3001, string_agg(md5(n::text), '') FROM generate_series(1, 8000) n;
+             INSERT INTO rows SELECT n, repeat('z', 1000) FROM generate_series(3002, 6000) n",
+        )
+        .await;
+    let client = database.connect().await;
+    let ctid: String = client.query_one("SELECT ctid::text FROM rows WHERE id = 3001", &[]).await.unwrap().get(0);
+    for (connections, slice_bytes) in [(2, 1 << 30), (2, 128 << 10), (4, 128 << 10)] {
+        let options = DumpOptions { max_row: 200_000, connections, slice_bytes, ..DumpOptions::default() };
+        let error = dump(&database, options.clone()).await.err().unwrap();
+        let Error::RowTooLong { table, ctid: found, limit, .. } = &error else { panic!("{error:?}") };
+        assert_eq!((table.as_str(), found.as_ref(), *limit), ("public.rows", Some(&ctid), 200_000));
+        assert!(error.to_string().contains(&format!("ctid {ctid}")), "{error}");
+        assert_eq!(sessions_left(&database).await, 0);
+        let longer = DumpOptions { max_row: 260_000, ..options };
+        assert_eq!(dump(&database, longer).await.unwrap().rows_of("rows"), 6000);
+    }
+}
+
+#[tokio::test]
+async fn empty_database_is_dumped() {
+    for major in MAJORS {
+        let database = Database::create(major).await;
+        let dumped = dump(&database, DumpOptions::default()).await.unwrap();
+        assert!(dumped.file().ends_with(b"--\n-- PostgreSQL database dump complete\n--\n\n"));
+        assert!(dumped.summary.tables.is_empty());
+    }
+}

@@ -3,6 +3,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use aws_sdk_s3::types::{
+    ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
+};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use vault::{BackupId, Error, Kind, PART_BYTES, Selector, Summary};
 
@@ -141,6 +144,31 @@ async fn summary_names_no_table_and_agrees_with_its_manifest() {
     let error = backup.summary.agrees_with(&other).unwrap_err().to_string();
     assert!(error.contains("volumes, bytes, rows"), "{error}");
     assert!(backup.holds(&other).is_err());
+}
+
+#[tokio::test]
+async fn bucket_under_a_kms_key_takes_backups() {
+    let vault = locked_vault().await;
+    let by_default = ServerSideEncryptionByDefault::builder()
+        .sse_algorithm(ServerSideEncryption::AwsKms)
+        .kms_master_key_id("arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab")
+        .build()
+        .unwrap();
+    let rule = ServerSideEncryptionRule::builder().apply_server_side_encryption_by_default(by_default).build();
+    let encryption = ServerSideEncryptionConfiguration::builder().rules(rule).build().unwrap();
+    let bucket = vault.bucket();
+    let client = testing::s3::client();
+    client
+        .put_bucket_encryption()
+        .bucket(bucket)
+        .server_side_encryption_configuration(encryption)
+        .send()
+        .await
+        .unwrap();
+    let id = BackupId::new(now(), "shop").unwrap();
+    let volume = content(PART_BYTES + 1);
+    store(&vault, &id, &[&volume]).await.unwrap();
+    assert_whole(&vault, &vault.find(Kind::Database, &Selector::Latest).await.unwrap(), &[&volume]).await;
 }
 
 #[tokio::test]

@@ -68,13 +68,19 @@ impl Catalog {
         let (database, version) = properties::read(client).await?;
         let reader = Reader::new(client, version);
         let model = Model::read(&reader).await?;
-        let mut graph = depend::build(&model);
-        let order = sort::sort(&mut graph)?;
-        let emitted = tell::all(&model, &graph, &order)?;
-        inventory::check(&reader, &model, &emitted).await?;
-        let row_versions = RowVersions::read(client, &emitted.told).await?;
+        Self::of(&reader, database, &model).await
+    }
 
-        let (tables, sequences) = data::read(&model, &graph, &order);
+    /// Tells a model, and looks whether it was all.
+    async fn of(reader: &Reader<'_>, database: DatabaseProperties, model: &Model) -> Result<Self, CatalogError> {
+        let version = reader.version;
+        let mut graph = depend::build(model);
+        let order = sort::sort(&mut graph)?;
+        let emitted = tell::all(model, &graph, &order)?;
+        inventory::check(reader, model, &emitted).await?;
+        let row_versions = RowVersions::read(reader.client(), &emitted.told).await?;
+
+        let (tables, sequences) = data::read(model, &graph, &order);
         let large_objects = model.large_objects.iter().flat_map(|group| group.oids.iter().copied()).collect();
         let counts = emitted.counts();
         let requires = requirements(&emitted);
@@ -121,13 +127,27 @@ impl Catalog {
     pub(crate) async fn changed_since(&self, fresh: &Client) -> Result<Vec<String>, CatalogError> {
         self.row_versions.changed_since(fresh).await
     }
+}
 
-    /// The whole schema as one file, without data.
-    #[cfg(test)]
-    pub(crate) fn schema_text(&self) -> String {
-        let entries = self.pre_data().chain(self.post_data()).map(|entry| entry.text.as_str());
-        std::iter::once(self.preamble().as_str()).chain(entries).chain([Self::trailer()]).collect()
-    }
+/// The schema of the database that `client` is connected to, as one SQL file without rows.
+///
+/// It is read in a transaction of its own, without locks: an object that is dropped meanwhile is an error.
+///
+/// # Errors
+/// [`CatalogError`].
+pub async fn schema_text(client: &Client) -> Result<String, CatalogError> {
+    let run = async |sql| {
+        client.batch_execute(sql).await.map_err(|source| CatalogError::Query { what: "the schema", source })
+    };
+    run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = ''; SET LOCAL quote_all_identifiers = off; \
+         SET LOCAL extra_float_digits = 3; SET LOCAL DateStyle = 'ISO'; SET LOCAL IntervalStyle = 'postgres'; \
+         SET LOCAL TimeZone = 'UTC'; SET LOCAL standard_conforming_strings = on; SET LOCAL bytea_output = 'hex'")
+    .await?;
+    let catalog = Catalog::read(client).await;
+    run("ROLLBACK").await?;
+    let catalog = catalog?;
+    let entries = catalog.pre_data().chain(catalog.post_data()).map(|entry| entry.text.as_str());
+    Ok(std::iter::once(catalog.preamble().as_str()).chain(entries).chain([Catalog::trailer()]).collect())
 }
 
 fn requirements(emitted: &Emitted) -> Requirements {

@@ -3,6 +3,7 @@
 mod item;
 mod privileges;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use sql_text::quote::{identifier, literal};
@@ -25,6 +26,7 @@ pub(crate) struct Emitter<'a> {
     told: HashSet<ObjectId>,
     /// Comments that have been told, by object and column.
     comments: HashSet<(ObjectId, i32)>,
+    refused: Vec<String>,
 }
 
 /// Everything that was emitted.
@@ -33,6 +35,8 @@ pub(crate) struct Emitted {
     pub(crate) roles: BTreeSet<String>,
     pub(crate) told: HashSet<ObjectId>,
     pub(crate) comments: HashSet<(ObjectId, i32)>,
+    /// What is known and cannot be restored.
+    pub(crate) refused: Vec<String>,
 }
 
 /// What a comment or a privilege is attached to, in SQL's words.
@@ -57,6 +61,7 @@ impl<'a> Emitter<'a> {
             roles: BTreeSet::new(),
             told: HashSet::new(),
             comments: HashSet::new(),
+            refused: Vec::new(),
         }
     }
 
@@ -71,6 +76,10 @@ impl<'a> Emitter<'a> {
 
     pub(crate) fn item(&mut self, mut item: Item) {
         item.section = self.section;
+        // psql must not find a variable of its own in it.
+        if let Cow::Owned(spaced) = sql_text::neutralise_colons(&item.definition) {
+            item.definition = spaced;
+        }
         if let Some(owner) = item.owner.as_ref().filter(|owner| !owner.is_empty()) {
             self.roles.insert(owner.clone());
         }
@@ -80,6 +89,11 @@ impl<'a> Emitter<'a> {
     /// Notes that an object's definition is in the dump, be it within another's.
     pub(crate) fn told(&mut self, id: ObjectId) {
         self.told.insert(id);
+    }
+
+    /// Notes what would not come back, whatever is written.
+    pub(crate) fn refuse(&mut self, what: String) {
+        self.refused.push(what);
     }
 
     /// Notes a role that the dump refers to.
@@ -121,7 +135,7 @@ impl<'a> Emitter<'a> {
         list: &AccessList,
     ) -> Result<(), CatalogError> {
         let initial = self.model.initial_privileges(target.id, target.column);
-        let statements = privileges::statements(target, column, list, initial, self.model.version)?;
+        let statements = privileges::statements(target, column, list, initial)?;
         self.told.insert(target.id);
         if statements.sql.is_empty() {
             return Ok(());
@@ -145,7 +159,7 @@ impl<'a> Emitter<'a> {
         prefix: &str,
         list: &AccessList,
     ) -> Result<(), CatalogError> {
-        let statements = privileges::defaults(target, prefix, list, self.model.version)?;
+        let statements = privileges::defaults(target, prefix, list)?;
         self.told.insert(target.id);
         if statements.sql.is_empty() {
             return Ok(());
@@ -168,7 +182,8 @@ impl<'a> Emitter<'a> {
     }
 
     pub(crate) fn finish(self) -> Emitted {
-        Emitted { items: self.items, roles: self.roles, told: self.told, comments: self.comments }
+        let Self { items, roles, told, comments, refused, .. } = self;
+        Emitted { items, roles, told, comments, refused }
     }
 }
 

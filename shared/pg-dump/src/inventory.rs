@@ -35,7 +35,7 @@ const PARTS: [u32; 10] = [
 /// [`CatalogError::NotDumped`] with every object that is missing.
 pub(crate) async fn check(reader: &Reader<'_>, model: &Model, emitted: &Emitted) -> Result<(), CatalogError> {
     let mut missing: BTreeSet<ObjectId> = BTreeSet::new();
-    let mut names: Vec<String> = Vec::new();
+    let mut names: Vec<String> = emitted.refused.clone();
 
     let coming = by_themselves(reader).await?;
     for id in objects(reader, &mut names).await? {

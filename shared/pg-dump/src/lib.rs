@@ -29,7 +29,7 @@ mod statements;
 mod version;
 mod watch;
 
-pub use catalog::CatalogError;
+pub use catalog::{CatalogError, schema_text};
 pub use dump::{Dump, DumpedTable, Summary, Warning};
 pub use error::{Blocker, Blockers, Error};
 pub use options::DumpOptions;

@@ -143,11 +143,6 @@ impl Version {
     pub(crate) fn publication_generated(self) -> &'static str {
         self.since(18, "p.pubgencols", "'n'")
     }
-
-    /// The privilege MAINTAIN.
-    pub(crate) fn knows_maintain(self) -> bool {
-        self.major() >= 17
-    }
 }
 
 #[cfg(test)]

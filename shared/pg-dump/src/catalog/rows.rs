@@ -23,6 +23,10 @@ impl<'a> Reader<'a> {
         Self { client, version }
     }
 
+    pub(crate) fn client(&self) -> &'a Client {
+        self.client
+    }
+
     /// All rows of a query; `what` names them in errors.
     pub(crate) async fn rows(&self, what: &'static str, sql: &str) -> Result<Vec<Row>, CatalogError> {
         rows(self.client, what, sql).await
@@ -63,6 +67,28 @@ impl Row {
     /// The text of a column that is never NULL.
     pub(crate) fn text(&self, column: &str) -> Result<String, CatalogError> {
         self.str(column).map(str::to_owned)
+    }
+
+    /// A part of a statement that the server wrote: it must not run into what follows it.
+    pub(crate) fn fragment(&self, column: &str) -> Result<Option<String>, CatalogError> {
+        self.checked(column, sql_text::check_fragment)
+    }
+
+    /// The same, checked otherwise.
+    pub(crate) fn checked(
+        &self,
+        column: &str,
+        check: fn(&str) -> Result<(), sql_text::FragmentError>,
+    ) -> Result<Option<String>, CatalogError> {
+        let text = self.get(column)?;
+        let object = || {
+            self.get("name")
+                .ok()
+                .flatten()
+                .map_or(self.what.to_owned(), |name| format!("{name} among the {}", self.what))
+        };
+        text.map_or(Ok(()), check).map_err(|source| CatalogError::Fragment { object: object(), source })?;
+        Ok(text.map(str::to_owned))
     }
 
     fn str(&self, column: &str) -> Result<&str, CatalogError> {

@@ -1,6 +1,6 @@
 //! Tells every node of the graph in its order.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{CatalogError, Model};
 use crate::depend::{Graph, Node, NodeId, Subject};
@@ -127,19 +127,19 @@ fn tell(
             }
         }
         Subject::TableAttach(oid) => {
-            if let Some(partition) = on_table(oid) {
-                if let Some(parent) = partition.parents.first().and_then(|oid| relation(*oid)) {
-                    attach::emit_table(parent, partition, out);
-                }
+            if let Some(partition) = on_table(oid)
+                && let Some(parent) = partition.parents.first().and_then(|oid| relation(*oid))
+            {
+                attach::emit_table(parent, partition, out);
             }
         }
         Subject::ColumnDefault(oid) => {
-            if let Some(default) = model.defaults.get(&oid) {
-                if let Some(relation) = on_table(default.table) {
-                    out.told(default.id());
-                    if node.repair.apart {
-                        column_default::emit(relation, default.column, &default.expression, out);
-                    }
+            if let Some(default) = model.defaults.get(&oid)
+                && let Some(relation) = on_table(default.table)
+            {
+                out.told(default.id());
+                if node.repair.apart {
+                    column_default::emit(relation, default.column, &default.expression, out);
                 }
             }
         }
@@ -241,10 +241,10 @@ fn tell_after_data(model: &Model, node: &Node, out: &mut Emitter<'_>) {
         Subject::Constraint(oid) | Subject::ForeignKey(oid) => {
             let Some(constraint) = model.constraints.get(&oid).filter(|_| node.repair.apart) else { return };
             if constraint.domain != 0 {
-                if let Some(domain) = model.domains.get(&constraint.domain) {
-                    if own(ObjectId::new(class::TYPE, constraint.domain)) {
-                        constraint.emit_of_domain(domain, out);
-                    }
+                if let Some(domain) = model.domains.get(&constraint.domain)
+                    && own(ObjectId::new(class::TYPE, constraint.domain))
+                {
+                    constraint.emit_of_domain(domain, out);
                 }
             } else if let Some(table) = relation(constraint.table) {
                 let index = model.indexes.get(&constraint.index).filter(|_| constraint.has_index());
@@ -252,19 +252,19 @@ fn tell_after_data(model: &Model, node: &Node, out: &mut Emitter<'_>) {
             }
         }
         Subject::Index(oid) => {
-            if let Some(index) = model.indexes.get(&oid) {
-                if let Some(table) = relation(index.table) {
-                    index.emit(table, out);
-                }
+            if let Some(index) = model.indexes.get(&oid)
+                && let Some(table) = relation(index.table)
+            {
+                index.emit(table, out);
             }
         }
         Subject::IndexAttach(oid) => {
             let index = model.indexes.get(&oid);
             let parent = index.and_then(|index| model.indexes.get(&index.parent));
-            if let (Some(index), Some(parent)) = (index, parent) {
-                if let (Some(table), Some(parent_table)) = (relation(index.table), relation(parent.table)) {
-                    attach::emit_index((parent, parent_table), (index, table), out);
-                }
+            if let (Some(index), Some(parent)) = (index, parent)
+                && let (Some(table), Some(parent_table)) = (relation(index.table), relation(parent.table))
+            {
+                attach::emit_index((parent, parent_table), (index, table), out);
             }
         }
         Subject::Statistics(oid) => {
@@ -285,10 +285,10 @@ fn tell_after_data(model: &Model, node: &Node, out: &mut Emitter<'_>) {
             }
         }
         Subject::Trigger(oid) => {
-            if let Some(trigger) = model.triggers.get(&oid).filter(|trigger| own(trigger.id())) {
-                if let Some(table) = relation(trigger.table) {
-                    trigger.emit(table, out);
-                }
+            if let Some(trigger) = model.triggers.get(&oid).filter(|trigger| own(trigger.id()))
+                && let Some(table) = relation(trigger.table)
+            {
+                trigger.emit(table, out);
             }
         }
         Subject::RowSecurity(oid) => {
@@ -297,10 +297,10 @@ fn tell_after_data(model: &Model, node: &Node, out: &mut Emitter<'_>) {
             }
         }
         Subject::Policy(oid) => {
-            if let Some(policy) = model.policies.get(&oid) {
-                if let Some(table) = relation(policy.table) {
-                    policy.emit(table, out);
-                }
+            if let Some(policy) = model.policies.get(&oid)
+                && let Some(table) = relation(policy.table)
+            {
+                policy.emit(table, out);
             }
         }
         Subject::Publication(_) | Subject::PublishedTable(_) | Subject::PublishedSchema(_) => {

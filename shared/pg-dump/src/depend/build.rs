@@ -282,10 +282,10 @@ fn data(model: &Model, graph: &mut Graph) {
     for key in model.constraints.values().filter(|constraint| constraint.kind == ConstraintKind::Foreign) {
         let both = [key.table, key.refers_to]
             .map(|oid| model.configuration(oid).and_then(|_| graph.find(Subject::TableData(oid))));
-        if let [Some(node), Some(other)] = both {
-            if node != other {
-                graph.need(node, other);
-            }
+        if let [Some(node), Some(other)] = both
+            && node != other
+        {
+            graph.need(node, other);
         }
     }
     for (number, group) in model.large_objects.iter().enumerate() {

@@ -38,6 +38,8 @@ pub(crate) struct Item {
     pub(crate) definition: String,
     /// What `ALTER … OWNER TO` names, such as `TABLE public.t`.
     pub(crate) alter_owner: Option<String>,
+    /// Statements that follow the owner's.
+    pub(crate) afterwards: String,
 }
 
 impl Item {
@@ -53,6 +55,7 @@ impl Item {
             pass: Pass::Main,
             definition: String::new(),
             alter_owner: None,
+            afterwards: String::new(),
         }
     }
 
@@ -108,6 +111,7 @@ impl Item {
         if let (Some(what), Some(owner)) = (&self.alter_owner, &self.owner) {
             text.push_str(&format!("ALTER {what} OWNER TO {};\n\n", identifier(owner)));
         }
+        text.push_str(&self.afterwards);
         text
     }
 }

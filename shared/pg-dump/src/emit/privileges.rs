@@ -4,7 +4,6 @@ use sql_text::quote::{identifier, qualified};
 
 use super::Target;
 use crate::catalog::{CatalogError, Row, array};
-use crate::version::Version;
 
 /// Privileges of an object: `relacl` and the like, as the text of an `aclitem[]`.
 #[derive(Clone, Debug, Default)]
@@ -46,7 +45,6 @@ pub(super) fn statements(
     column: Option<&str>,
     list: &AccessList,
     initial: Option<&str>,
-    version: Version,
 ) -> Result<Statements, CatalogError> {
     let current = list.current.as_deref().unwrap_or(&list.default);
     let base = initial.unwrap_or(&list.default);
@@ -55,18 +53,13 @@ pub(super) fn statements(
         (kind, Some(schema)) => format!("{kind} {}.{}", identifier(schema), target.name),
         (kind, None) => format!("{kind} {}", target.name),
     };
-    difference(target, column, &on, "", current, base, version)
+    difference(target, column, &on, "", current, base)
 }
 
 /// ALTER DEFAULT PRIVILEGES statements; `prefix` is `ALTER DEFAULT PRIVILEGES FOR ROLE … ` with its schema.
-pub(super) fn defaults(
-    target: &Target<'_>,
-    prefix: &str,
-    list: &AccessList,
-    version: Version,
-) -> Result<Statements, CatalogError> {
+pub(super) fn defaults(target: &Target<'_>, prefix: &str, list: &AccessList) -> Result<Statements, CatalogError> {
     let current = list.current.as_deref().unwrap_or_default();
-    difference(target, None, target.kind, prefix, current, &list.default, version)
+    difference(target, None, target.kind, prefix, current, &list.default)
 }
 
 fn difference(
@@ -76,7 +69,6 @@ fn difference(
     prefix: &str,
     current: &str,
     base: &str,
-    version: Version,
 ) -> Result<Statements, CatalogError> {
     let unreadable = |list: &str| CatalogError::AccessList {
         object: format!(
@@ -90,9 +82,8 @@ fn difference(
         if list.is_empty() { Ok(Vec::new()) } else { array::parse(list).ok_or_else(|| unreadable(list)) }
     };
     let (current, base) = (items(current)?, items(base)?);
-    let read = |item: &String, options: bool| {
-        Grant::read(item, target.kind, column, options, version).ok_or_else(|| unreadable(item))
-    };
+    let read =
+        |item: &String, options: bool| Grant::read(item, target.kind, column, options).ok_or_else(|| unreadable(item));
 
     let mut statements = Statements::default();
     for item in base.iter().filter(|item| !current.contains(item)) {
@@ -138,8 +129,11 @@ fn role(grantee: &str) -> std::borrow::Cow<'_, str> {
 }
 
 /// Letters and names of the privileges on a kind of object, in the order in which they are listed.
-fn vocabulary(kind: &str, column: bool, version: Version) -> Option<Vec<(char, &'static str)>> {
-    let mut words = match kind {
+///
+/// Before 17 there is no MAINTAIN: all privileges of such a server are listed one by one, and are no more than that when they are
+/// restored into a newer one.
+fn vocabulary(kind: &str, column: bool) -> Option<Vec<(char, &'static str)>> {
+    Some(match kind {
         "TABLE" | "TABLES" | "FOREIGN TABLE" if column => {
             vec![('r', "SELECT"), ('a', "INSERT"), ('x', "REFERENCES"), ('w', "UPDATE")]
         }
@@ -159,22 +153,18 @@ fn vocabulary(kind: &str, column: bool, version: Version) -> Option<Vec<(char, &
         "SCHEMA" | "SCHEMAS" => vec![('C', "CREATE"), ('U', "USAGE")],
         "LARGE OBJECT" | "LARGE OBJECTS" => vec![('r', "SELECT"), ('w', "UPDATE")],
         _ => return None,
-    };
-    if !version.knows_maintain() {
-        words.retain(|(letter, _)| *letter != 'm');
-    }
-    Some(words)
+    })
 }
 
 impl Grant {
     /// Without `options`, a privilege with grant option counts as one without. `None` for what is no such item.
-    fn read(item: &str, kind: &str, column: Option<&str>, options: bool, version: Version) -> Option<Self> {
+    fn read(item: &str, kind: &str, column: Option<&str>, options: bool) -> Option<Self> {
         let (grantee, rest) = name(item)?;
         let rest = rest.strip_prefix('=')?;
         let (letters, grantor) = rest.split_once('/')?;
         let (grantor, "") = name(grantor)? else { return None };
 
-        let words = vocabulary(kind, column.is_some(), version)?;
+        let words = vocabulary(kind, column.is_some())?;
         let (mut plain, mut with_option) = (Vec::new(), Vec::new());
         let mut rest = letters.chars().peekable();
         let mut granted = Vec::new();
@@ -236,7 +226,7 @@ mod tests {
         let target =
             Target { id: ObjectId::new(1259, 1), column: 0, kind, name: "t", schema: Some("s"), owner: "owner" };
         let list = AccessList { current: current.map(str::to_owned), default: default.to_owned() };
-        statements(&target, column, &list, initial, Version::new(170_000).unwrap()).unwrap().sql
+        statements(&target, column, &list, initial).unwrap().sql
     }
 
     const DEFAULT: &str = "{owner=arwdDxtm/owner}";
@@ -288,6 +278,6 @@ mod tests {
         let target =
             Target { id: ObjectId::new(1259, 1), column: 0, kind: "TABLE", name: "t", schema: None, owner: "owner" };
         let list = AccessList { current: Some("{owner=rZ/owner}".into()), default: "{}".into() };
-        assert!(statements(&target, None, &list, None, Version::new(170_000).unwrap()).is_err());
+        assert!(statements(&target, None, &list, None).is_err());
     }
 }

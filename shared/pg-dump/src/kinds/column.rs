@@ -101,7 +101,7 @@ fn column(row: &Row, table: &str) -> Result<Column, CatalogError> {
     };
     Ok(Column {
         number: row.number("number")?,
-        data_type: row.optional("data_type")?.unwrap_or_default(),
+        data_type: row.fragment("data_type")?.unwrap_or_default(),
         collation: row.optional("collation")?,
         not_null,
         dropped: row.flag("dropped")?,
@@ -112,8 +112,8 @@ fn column(row: &Row, table: &str) -> Result<Column, CatalogError> {
         storage: row.letter("storage")?,
         type_storage: row.letter("type_storage")?,
         compression: row.letter("compression")?,
-        options: row.optional("options")?.unwrap_or_default(),
-        foreign_options: row.optional("foreign_options")?.unwrap_or_default(),
+        options: row.fragment("options")?.unwrap_or_default(),
+        foreign_options: row.fragment("foreign_options")?.unwrap_or_default(),
         acl: row.optional("acl")?,
         name,
     })

@@ -25,7 +25,8 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, ColumnDefa
     let mut defaults = BTreeMap::new();
     for row in reader.rows("column defaults", sql).await? {
         let oid = row.oid("oid")?;
-        let (table, column, expression) = (row.oid("table")?, row.number("column")?, row.text("expression")?);
+        let (table, column, expression) =
+            (row.oid("table")?, row.number("column")?, row.fragment("expression")?.unwrap_or_default());
         defaults.insert(oid, ColumnDefault { oid, table, column, expression });
     }
     Ok(defaults)

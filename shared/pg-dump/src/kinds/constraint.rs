@@ -88,7 +88,7 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Constraint
             deferred: row.flag("deferred")?,
             local: row.flag("local")?,
             validated: row.flag("validated")?,
-            definition: row.optional("definition")?,
+            definition: row.fragment("definition")?,
         };
         constraints.insert(oid, constraint);
     }

@@ -37,9 +37,9 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Domain>, C
             schema,
             name,
             owner,
-            base_type: row.text("base_type")?,
+            base_type: row.fragment("base_type")?.unwrap_or_default(),
             collation: row.optional("collation")?,
-            default: row.optional("default")?,
+            default: row.fragment("default")?,
             not_null: row.flag("not_null")?,
         };
         domains.insert(row.oid("oid")?, domain);

@@ -74,8 +74,8 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Function>,
             kind: row.letter("kind")?,
             argument_types: row.list("argument_types")?,
             argument_names: row.list("argument_names")?,
-            arguments: row.text("arguments")?,
-            identity: row.text("identity")?,
+            arguments: row.fragment("arguments")?.unwrap_or_default(),
+            identity: row.fragment("identity")?.unwrap_or_default(),
             attributes: attributes(&row)?,
             parallel: row.letter("parallel")?,
         };
@@ -86,7 +86,7 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Function>,
 
 fn attributes(row: &Row) -> Result<String, CatalogError> {
     let mut sql = String::new();
-    if let Some(result) = row.optional("result")? {
+    if let Some(result) = row.fragment("result")? {
         sql.push_str(&format!(" RETURNS {result}"));
     }
     let language = row.text("language")?;
@@ -138,10 +138,10 @@ fn attributes(row: &Row) -> Result<String, CatalogError> {
 
 /// A setting's value as SET takes it.
 fn setting_value(name: &str, value: &str) -> String {
-    if LISTS.contains(&name.to_ascii_lowercase().as_str()) {
-        if let Some(names) = names(value) {
-            return names.iter().map(|name| literal(name)).collect::<Vec<_>>().join(", ");
-        }
+    if LISTS.contains(&name.to_ascii_lowercase().as_str())
+        && let Some(names) = names(value)
+    {
+        return names.iter().map(|name| literal(name)).collect::<Vec<_>>().join(", ");
     }
     literal(value)
 }
@@ -182,7 +182,7 @@ fn names(list: &str) -> Option<Vec<String>> {
 }
 
 fn body(row: &Row) -> Result<String, CatalogError> {
-    if let Some(body) = row.optional("body")? {
+    if let Some(body) = row.checked("body", sql_text::check_function_body)? {
         return Ok(body);
     }
     let source = row.text("source")?;

@@ -56,7 +56,7 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Index>, Ca
             oid,
             table: row.oid("table")?,
             name: row.text("name")?,
-            definition: row.text("definition")?,
+            definition: row.fragment("definition")?.unwrap_or_default(),
             columns: row.vector("columns")?,
             key_columns: row.number("key_columns")?,
             clustered: row.flag("clustered")?,

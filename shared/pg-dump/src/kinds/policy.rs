@@ -35,8 +35,8 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Policy>, C
             command: row.letter("command")?,
             permissive: row.flag("permissive")?,
             roles: row.list("roles")?,
-            using: row.optional("using")?,
-            check: row.optional("check")?,
+            using: row.fragment("using")?,
+            check: row.fragment("check")?,
         };
         policies.insert(policy.oid, policy);
     }

@@ -78,7 +78,7 @@ pub(crate) async fn read_tables(reader: &Reader<'_>) -> Result<BTreeMap<u32, Pub
     let mut tables = BTreeMap::new();
     for row in reader.rows("published tables", &sql).await? {
         let (oid, publication, table) = (row.oid("oid")?, row.oid("publication")?, row.oid("table")?);
-        let (columns, filter) = (row.list("columns")?, row.optional("filter")?);
+        let (columns, filter) = (row.list("columns")?, row.fragment("filter")?);
         tables.insert(oid, PublishedTable { oid, publication, table, columns, filter });
     }
     Ok(tables)

@@ -122,7 +122,9 @@ fn relation(reader: &Reader<'_>, row: &Row) -> Result<Relation, CatalogError> {
     if !of_toast.is_empty() {
         options = if options.is_empty() { of_toast } else { format!("{options}, {of_toast}") };
     }
-    let query = row.optional("query")?.map(|query| query.strip_suffix(';').map(str::to_owned).unwrap_or(query));
+    let query = row
+        .checked("query", sql_text::check_statement)?
+        .map(|query| query.strip_suffix(';').map(str::to_owned).unwrap_or(query));
     Ok(Relation {
         oid: row.oid("oid")?,
         kind: match row.letter("kind")? {
@@ -143,14 +145,17 @@ fn relation(reader: &Reader<'_>, row: &Row) -> Result<Relation, CatalogError> {
         row_security: row.flag("row_security")?,
         force_row_security: row.flag("force_row_security")?,
         replica_identity: row.letter("replica_identity")?,
-        partition_bound: row.optional("partition_bound")?,
-        partition_key: row.optional("partition_key")?,
+        partition_bound: row.fragment("partition_bound")?,
+        partition_key: row.fragment("partition_key")?,
         access_method: row.optional("access_method")?,
         tablespace: row.text("tablespace")?,
         options,
         check_option: row.optional("check_option")?,
         query,
-        server: row.optional("server")?.map(|server| Ok((server, row.text("server_options")?))).transpose()?,
+        server: row
+            .optional("server")?
+            .map(|server| Ok((server, row.fragment("server_options")?.unwrap_or_default())))
+            .transpose()?,
         populated: row.flag("populated")?,
         pages: row.number("pages")?,
         parents: row.list("parents")?.iter().filter_map(|oid| oid.parse().ok()).collect(),

@@ -30,7 +30,7 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Rule>, Cat
             table: row.oid("table")?,
             name: row.text("name")?,
             is_query: row.flag("is_query")?,
-            definition: row.optional("definition")?,
+            definition: row.checked("definition", sql_text::check_statement)?,
             enabled: row.letter("enabled")?,
         };
         rules.insert(rule.oid, rule);

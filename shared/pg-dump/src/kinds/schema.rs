@@ -66,7 +66,7 @@ impl Schema {
         // initdb makes public; only an owner of its own is to be told.
         if !public || self.owner != "pg_database_owner" {
             let definition = if public {
-                "-- *not* creating schema, since initdb creates it\n\n".to_owned()
+                "-- *not* creating schema, since initdb creates it\n".to_owned()
             } else {
                 format!("CREATE SCHEMA {name};\n")
             };

@@ -32,7 +32,7 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Statistics
         let (schema, name) = (row.text("schema")?, row.text("name")?);
         let owner = reader.owner(&row, || format!("statistics {schema}.{name}"))?;
         let (oid, table) = (row.oid("oid")?, row.oid("table")?);
-        let (target, definition) = (row.number("target")?, row.text("definition")?);
+        let (target, definition) = (row.number("target")?, row.fragment("definition")?.unwrap_or_default());
         statistics.insert(oid, Statistics { oid, schema, name, owner, table, target, definition });
     }
     Ok(statistics)

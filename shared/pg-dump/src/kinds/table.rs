@@ -28,16 +28,13 @@ pub(crate) fn emit(relation: &Relation, inline: &Inline<'_>, out: &mut Emitter<'
     let mut item = Item::new(relation.type_name(), &*relation.name).schema(&relation.schema).owner(&relation.owner);
     item.tablespace = Some(relation.tablespace.clone());
     let alter_owner = statement.clone();
-    if relation.kind == RelationKind::Partitioned {
-        if let Some(method) = &relation.access_method {
-            definition.push_str(&format!(
-                "ALTER TABLE {} SET ACCESS METHOD {};\n",
-                relation.qualified(),
-                identifier(method)
-            ));
+    match &relation.access_method {
+        // It has no rows to keep, so nothing is made by the setting.
+        Some(method) if relation.kind == RelationKind::Partitioned => {
+            let table = relation.qualified();
+            item.afterwards = format!("ALTER TABLE {table} SET ACCESS METHOD {};\n\n", identifier(method));
         }
-    } else {
-        item.access_method = relation.access_method.clone();
+        method => item.access_method.clone_from(method),
     }
     out.told(relation.id());
     out.item(item.definition(definition).alter_owner(alter_owner));

@@ -124,7 +124,7 @@ fn base(row: &Row) -> Result<Vec<String>, CatalogError> {
     if row.flag("collatable")? {
         lines.push("COLLATABLE = true".to_owned());
     }
-    if let Some(default) = row.optional("default")? {
+    if let Some(default) = row.fragment("default")? {
         lines.push(format!("DEFAULT = {default}"));
     }
     let subscript = row.text("subscript")?;

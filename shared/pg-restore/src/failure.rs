@@ -21,6 +21,9 @@ pub enum Failure {
         #[source]
         source: tokio_postgres::Error,
     },
+    /// The statement could not be sent or its answer not be read.
+    #[error("speak with the server")]
+    Protocol(#[source] tokio_postgres::Error),
     /// The connection was not made.
     #[error(transparent)]
     Connect(Box<pg_client::Error>),
@@ -62,7 +65,8 @@ impl Failure {
     pub(crate) fn of(session: &Session, error: tokio_postgres::Error, rows: Rows) -> Self {
         match error.as_db_error() {
             Some(server) => Self::Server(Box::new(ServerError::of(server, rows))),
-            None => Self::Lost { why: session.why_lost().map(str::to_owned), source: error },
+            None if is_lost(&error) => Self::Lost { why: session.why_lost().map(str::to_owned), source: error },
+            None => Self::Protocol(error),
         }
     }
 
@@ -79,6 +83,12 @@ impl Failure {
         // Class 57: the server or an administrator ended the session.
         matches!(self, Self::Lost { .. } | Self::Connect(_)) || self.code().is_some_and(|code| code.starts_with("57P"))
     }
+}
+
+/// tokio-postgres keeps its kinds to itself. What can't be encoded, such as a NUL in a statement, is `InvalidInput` to it.
+fn is_lost(error: &tokio_postgres::Error) -> bool {
+    let io = std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>());
+    error.is_closed() || io.is_some_and(|io| io.kind() != std::io::ErrorKind::InvalidInput)
 }
 
 impl ServerError {

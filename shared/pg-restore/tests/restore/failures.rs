@@ -185,6 +185,14 @@ async fn text_that_is_not_sql_is_refused_by_its_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn statement_that_cannot_be_sent_is_named() {
+    let place = Place::new(USUAL);
+    let refusal =
+        place.refusal(backup(&dump("CREATE TABLE public.t (a int, b text DEFAULT '\0');", "", KEY)).await.into()).await;
+    assert!(refusal.starts_with("restore TABLE public.t:") && refusal.contains("speak with the server"), "{refusal}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn killed_connection_fails_the_restore_and_leaves_nothing() {
     let place = Place::new(USUAL);
     let slow = "DO 'BEGIN PERFORM pg_sleep(30); END';";

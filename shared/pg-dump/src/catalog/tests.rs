@@ -1,1 +1,146 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+use testing::postgres::{Database, USUAL};
+use tokio_postgres::Client;
+
+use super::*;
+use crate::emit::Item;
+
+const SCHEMA: &str = "CREATE SCHEMA app; CREATE EXTENSION citext; \
+    CREATE TYPE mood AS ENUM ('a'); CREATE TYPE pair AS (a int); CREATE DOMAIN positive AS int CHECK (VALUE > 0); \
+    CREATE TYPE spans AS RANGE (subtype = date); \
+    CREATE TABLE t (id serial PRIMARY KEY, b text DEFAULT 'x', c int CHECK (c > 0), d int REFERENCES t, \
+        e int GENERATED ALWAYS AS IDENTITY, UNIQUE (b)); \
+    CREATE TABLE p (a int) PARTITION BY LIST (a); CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); CREATE INDEX ON p (a); \
+    CREATE INDEX of_t ON t (c); CREATE STATISTICS s ON b, c FROM t; CREATE VIEW v AS SELECT id FROM t; \
+    CREATE MATERIALIZED VIEW m AS SELECT 1 AS a; \
+    CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; \
+    CREATE AGGREGATE total(int) (SFUNC = int4pl, STYPE = int); \
+    CREATE TRIGGER tr BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f(); \
+    CREATE CONSTRAINT TRIGGER ctr AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f(); \
+    CREATE RULE r AS ON DELETE TO t DO INSTEAD NOTHING; CREATE POLICY po ON t USING (true); \
+    CREATE PUBLICATION pu FOR TABLE t; CREATE PUBLICATION ps FOR TABLES IN SCHEMA app; \
+    ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC; \
+    CREATE FUNCTION g() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; CREATE EVENT TRIGGER et ON sql_drop EXECUTE FUNCTION g(); \
+    SELECT lo_create(4242); COMMENT ON COLUMN t.b IS 'said'; COMMENT ON INDEX of_t IS 'said';";
+
+/// Something that the dumper does not see, and how the inventory names it.
+type Hidden = (&'static str, fn(&mut Model), &'static str);
+
+fn relation(model: &mut Model, name: &str) {
+    model.relations.retain(|_, relation| relation.name != name);
+}
+
+const HIDDEN: [Hidden; 34] = [
+    ("schema", |m| m.schemas.retain(|_, schema| schema.name != "app"), "schema app"),
+    ("extension", |m| m.extensions.retain(|_, extension| extension.name != "citext"), "extension citext"),
+    ("enum", |m| m.types.retain(|_, data_type| data_type.name != "mood"), "type public.mood"),
+    ("composite type", |m| m.types.retain(|_, data_type| data_type.name != "pair"), "type public.pair"),
+    ("domain", |m| m.types.retain(|_, data_type| data_type.name != "positive"), "type public.positive"),
+    ("range type", |m| m.types.retain(|_, data_type| data_type.name != "spans"), "type public.spans"),
+    ("table", |m| relation(m, "t"), "table public.t"),
+    ("partitioned table", |m| relation(m, "p"), "table public.p"),
+    ("partition", |m| relation(m, "p1"), "table public.p1"),
+    ("view", |m| relation(m, "v"), "view public.v"),
+    ("materialised view", |m| relation(m, "m"), "materialized view public.m"),
+    ("sequence of a serial", |m| relation(m, "t_id_seq"), "sequence public.t_id_seq"),
+    ("sequence of an identity", |m| relation(m, "t_e_seq"), "sequence public.t_e_seq"),
+    ("default", |m| m.defaults.clear(), "default value for column b of table public.t"),
+    ("check", |m| m.constraints.retain(|_, c| c.name != "t_c_check"), "constraint t_c_check on table public.t"),
+    ("check of a domain", |m| m.constraints.retain(|_, c| c.name != "positive_check"), "constraint positive_check"),
+    ("primary key", |m| m.constraints.retain(|_, c| c.name != "t_pkey"), "constraint t_pkey on table public.t"),
+    ("unique constraint", |m| m.constraints.retain(|_, c| c.name != "t_b_key"), "constraint t_b_key on table public.t"),
+    ("foreign key", |m| m.constraints.retain(|_, c| c.name != "t_d_fkey"), "constraint t_d_fkey on table public.t"),
+    ("index", |m| m.indexes.retain(|_, index| index.name != "of_t"), "index public.of_t"),
+    ("index of a partitioned table", |m| m.indexes.retain(|_, index| index.name != "p_a_idx"), "index public.p_a_idx"),
+    ("statistics", |m| m.statistics.clear(), "statistics object public.s"),
+    ("function", |m| m.functions.retain(|_, function| function.name != "f"), "function public.f()"),
+    ("aggregate", |m| m.functions.retain(|_, function| function.name != "total"), "function public.total(integer)"),
+    ("trigger", |m| m.triggers.retain(|_, trigger| trigger.name != "tr"), "trigger tr on table public.t"),
+    ("constraint trigger", |m| m.triggers.retain(|_, trigger| trigger.name != "ctr"), "trigger ctr on table public.t"),
+    ("rule", |m| m.rules.retain(|_, rule| rule.name != "r"), "rule r on table public.t"),
+    ("policy", |m| m.policies.clear(), "policy po on table public.t"),
+    ("publication", |m| m.publications.retain(|_, publication| publication.name != "pu"), "publication pu"),
+    ("default privileges", |m| m.default_acls.clear(), "default privileges on new relations"),
+    ("published table", |m| m.published_tables.clear(), "publication of table public.t in publication pu"),
+    ("published schema", |m| m.published_schemas.clear(), "publication of schema app in publication ps"),
+    ("event trigger", |m| m.event_triggers.clear(), "event trigger et"),
+    ("large object", |m| m.large_objects.clear(), "large object 4242"),
+];
+
+async fn open(database: &Database) -> (Client, DatabaseProperties, Version) {
+    let client = database.connect().await;
+    client.batch_execute("SET search_path = ''; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await.unwrap();
+    let (properties, version) = properties::read(&client).await.unwrap();
+    (client, properties, version)
+}
+
+#[tokio::test]
+async fn a_kind_that_the_dumper_does_not_see_is_named_by_the_inventory() {
+    let database = Database::create(USUAL).await;
+    database.run(SCHEMA).await;
+    let (client, properties, version) = open(&database).await;
+    let reader = Reader::new(&client, version);
+    for (kind, hide, name) in HIDDEN {
+        let mut model = Model::read(&reader).await.unwrap();
+        hide(&mut model);
+        match Catalog::of(&reader, properties.clone(), &model).await {
+            Err(CatalogError::NotDumped(names)) => {
+                assert!(names.iter().any(|named| named.contains(name)), "{kind}: {names:?}");
+            }
+            Err(error) => panic!("{kind}: {error}"),
+            Ok(_) => panic!("{kind} was not missed"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_definition_that_changes_meanwhile_is_named() {
+    let database = Database::create(USUAL).await;
+    database.run(SCHEMA).await;
+    let (client, ..) = open(&database).await;
+    let catalog = Catalog::read(&client).await.unwrap();
+    let fresh = database.connect().await;
+    fresh.batch_execute("SET search_path = ''").await.unwrap();
+    assert_eq!(catalog.changed_since(&fresh).await.unwrap(), Vec::<String>::new());
+
+    database
+        .run("CREATE TABLE newcomer (a int); INSERT INTO t (c) VALUES (1); ANALYZE t; SELECT nextval('t_id_seq')")
+        .await;
+    assert_eq!(catalog.changed_since(&fresh).await.unwrap(), Vec::<String>::new(), "neither newcomers nor rows");
+
+    database.run("CREATE OR REPLACE VIEW v AS SELECT id, 1 AS b FROM t").await;
+    let changed = catalog.changed_since(&fresh).await.unwrap();
+    assert!(changed.iter().any(|name| name.contains("view public.v")), "{changed:?}");
+
+    database.run("DROP EVENT TRIGGER et; ALTER FUNCTION f() COST 7; ALTER SEQUENCE t_e_seq CACHE 5").await;
+    let changed = catalog.changed_since(&fresh).await.unwrap();
+    for name in ["function public.f()", "sequence public.t_e_seq", "an object that was dropped"] {
+        assert!(changed.iter().any(|changed| changed.contains(name)), "{name}: {changed:?}");
+    }
+}
+
+#[test]
+fn a_section_restates_what_the_entries_before_it_set() {
+    let item = |tablespace: Option<&str>, method: Option<&str>, section| {
+        let mut item = Item::new("TABLE", "t").definition("CREATE TABLE t ();\n".to_owned());
+        item.tablespace = tablespace.map(str::to_owned);
+        item.access_method = method.map(str::to_owned);
+        item.section = section;
+        item
+    };
+    let entries = entries(vec![
+        item(Some(""), Some("heap"), Section::PreData),
+        item(None, None, Section::PreData),
+        item(Some("Fast"), Some("heap"), Section::PreData),
+        item(Some("Fast"), None, Section::PostData),
+    ]);
+    let method = "SET default_table_access_method = heap;\n\n";
+    assert_eq!(entries[0].restated, "");
+    assert!(entries[0].text.starts_with(&format!("SET default_tablespace = '';\n\n{method}--\n")));
+    assert_eq!(entries[1].restated, format!("SET default_tablespace = '';\n\n{method}"));
+    assert!(entries[1].text.starts_with("--\n"));
+    assert!(entries[2].text.starts_with("SET default_tablespace = \"Fast\";\n\n--\n"));
+    assert_eq!(entries[3].restated, "");
+    assert!(entries[3].text.starts_with("SET default_tablespace = \"Fast\";\n\n--\n"), "the data is between");
+}

@@ -1,6 +1,8 @@
 """What the demo shows while it works: numbered steps, the commands as one would type them, and signs of life."""
 
+import os
 import shlex
+import signal
 import subprocess
 import sys
 import threading
@@ -72,13 +74,14 @@ def run_shown(argv: list, log: Path, *, env: dict, cwd: Path) -> None:
     watcher.start()
     with open(log, "w") as out, subprocess.Popen([str(word) for word in argv], env=env, cwd=cwd, text=True, errors="replace",
                                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                                 stderr=subprocess.STDOUT) as child:
+                                                 stderr=subprocess.STDOUT, start_new_session=True) as child:
         try:
             for line in child.stdout:
                 out.write(line)
                 last[0] = line.strip() or last[0]
         except BaseException:
-            child.terminate()
+            # The whole group: sam does not end the compiler that it started.
+            os.killpg(child.pid, signal.SIGTERM)
             raise
         finally:
             done.set()

@@ -70,6 +70,8 @@ struct Injection {
 struct State {
     injections: Vec<Injection>,
     calls: HashMap<Operation, usize>,
+    /// Of every request, spoilt or not.
+    heads: Vec<(Operation, String)>,
 }
 
 impl State {
@@ -144,6 +146,13 @@ impl Proxy {
         *self.state.lock().expect("the lock") = State::default();
     }
 
+    /// A header's value in each call of an operation, spoilt or not.
+    pub fn sent(&self, operation: Operation, header: &str) -> Vec<Option<String>> {
+        let state = self.state.lock().expect("the lock");
+        let heads = state.heads.iter().filter(|(of, _)| *of == operation);
+        heads.map(|(_, head)| http::header(head, header).map(str::to_owned)).collect()
+    }
+
     /// How often an operation was called.
     pub fn calls(&self, operation: Operation) -> usize {
         self.state.lock().expect("the lock").calls.get(&operation).copied().unwrap_or(0)
@@ -153,7 +162,12 @@ impl Proxy {
 /// One request per connection: so a reset strikes no other call.
 async fn serve(mut client: TcpStream, upstream: &str, state: &Mutex<State>) -> std::io::Result<()> {
     let Some(mut request) = Request::read(&mut client).await? else { return Ok(()) };
-    let fault = state.lock().expect("the lock").count(request.operation());
+    let operation = request.operation();
+    let fault = {
+        let mut state = state.lock().expect("the lock");
+        state.heads.push((operation, request.head.clone()));
+        state.count(operation)
+    };
     match fault {
         Some(Fault::InternalError) => return Response::error(500, "InternalError").send(&mut client).await,
         Some(Fault::SlowDown) => return Response::error(503, "SlowDown").send(&mut client).await,

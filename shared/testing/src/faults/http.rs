@@ -10,7 +10,7 @@ use super::operation::Operation;
 const MAX_HEAD: usize = 64 << 10;
 
 pub(super) struct Request {
-    head: String,
+    pub(super) head: String,
     body: Vec<u8>,
 }
 
@@ -105,7 +105,7 @@ async fn read_head(stream: &mut TcpStream) -> Result<Option<(String, Vec<u8>)>> 
     }
 }
 
-fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+pub(super) fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     head.split("\r\n")
         .skip(1)
         .filter_map(|line| line.split_once(':'))

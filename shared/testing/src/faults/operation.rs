@@ -13,6 +13,18 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// Every one that the vault uses.
+    pub const ALL: [Self; 8] = [
+        Self::CreateMultipartUpload,
+        Self::UploadPart,
+        Self::CompleteMultipartUpload,
+        Self::AbortMultipartUpload,
+        Self::PutObject,
+        Self::GetObject,
+        Self::ListObjectVersions,
+        Self::GetObjectLockConfiguration,
+    ];
+
     /// By method and request target (path-style).
     pub(super) fn of(method: &str, target: &str) -> Self {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));

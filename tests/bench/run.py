@@ -8,7 +8,6 @@ speed   ours and two pipelines in turn, over the same database (pgbench and a te
 memory  the peak of the function over databases that are hard on it: its bound is 256 MiB and three times the largest row.
 """
 
-import json
 import os
 import shlex
 import statistics
@@ -21,6 +20,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "local")]
 import function  # noqa: E402
 import place  # noqa: E402
+import process  # noqa: E402
 import stage  # noqa: E402
 
 MIB = 1 << 20
@@ -119,12 +119,18 @@ def main():
     unknown = set(chosen) - {"speed", "memory"}
     if unknown:
         sys.exit(__doc__)
-    stack = stage.Stack()
+    ran = {name for name, record in process.records().items() if process.is_alive(record)}
     missed = []
-    if "speed" in chosen:
-        missed += speed(stack)
-    if "memory" in chosen:
-        missed += memory(stack)
+    try:
+        stack = stage.Stack()
+        if "speed" in chosen:
+            missed += speed(stack)
+        if "memory" in chosen:
+            missed += memory(stack)
+    finally:
+        ours = [name.replace("postgres-", "postgres=") for name in process.records() if name not in ran]
+        if ours:
+            subprocess.run([sys.executable, str(place.HERE / "stack.py"), "down", *ours], check=False)
     say()
     for miss in missed:
         say(f"bound missed: {miss}")

@@ -4,24 +4,40 @@ import json
 import os
 import secrets
 import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 
+import pinned
 import place
 
 MAJOR = "17"
+
+
+def say(text):
+    print(f"bench: {text}", flush=True)
+
+
+def build():
+    """The function's program, as it is deployed."""
+    folder = pinned.venv("cargo-lambda", say)
+    environment = {**os.environ, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "CARGO_LAMBDA_COMPILER": "cargo"}
+    subprocess.run(["cargo", "lambda", "build", "--release", "--bin", "backup-database", "--bin", "restore"],
+                   cwd=place.CHECKOUT, env=environment, check=True)
+    return str(place.CHECKOUT / "target/lambda/backup-database/bootstrap")
 
 
 class Stack:
     """`stack.json`, and what the benchmark adds to it."""
 
     def __init__(self):
+        self.bootstrap = build()
+        subprocess.run([sys.executable, str(place.HERE / "stack.py"), "up", "s3", "aws", f"postgres={MAJOR}"], check=True)
         facts = json.loads((place.local_dir() / "stack.json").read_text())
         self.facts, self.server = facts, facts["postgres"][MAJOR]
         self.psql, self.pg_dump = facts["psql"], facts["pg_dump"]
         self.pgbench_program = str(Path(self.psql).with_name("pgbench"))
-        self.aws = str(place.local_dir() / "venv-sam/bin/aws")
-        self.bootstrap = str(place.CHECKOUT / "target/release/backup-database")
+        self.aws = str(pinned.venv("sam", say) / "bin/aws")
         self.variables = {
             "PATH": os.environ["PATH"], "AWS_ENDPOINT_URL": facts["aws_endpoint"], "AWS_ENDPOINT_URL_S3": facts["s3_endpoint"],
             "AWS_REGION": facts["region"], "AWS_DEFAULT_REGION": facts["region"], "PGTZ": "UTC",

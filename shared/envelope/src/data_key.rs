@@ -1,4 +1,3 @@
-use aws_lc_rs::aead::{AES_256_GCM, LessSafeKey, UnboundKey};
 use aws_lc_rs::hkdf::{HKDF_SHA512, KeyType, Salt};
 use aws_lc_rs::{constant_time, rand};
 use zeroize::Zeroizing;
@@ -41,8 +40,7 @@ impl DataKey {
         secret.expand(&label, Derived).map_err(failed)?.fill(key.as_mut_slice()).map_err(failed)?;
         let mut commitment = [0; KEY_LENGTH];
         secret.expand(&[b"COMMITKEY"], Derived).map_err(failed)?.fill(&mut commitment).map_err(failed)?;
-        let key = UnboundKey::new(&AES_256_GCM, key.as_slice()).map_err(failed)?;
-        Ok((FrameCipher::new(LessSafeKey::new(key), *message_id), Commitment(commitment)))
+        Ok((FrameCipher::new(&key, *message_id), Commitment(commitment)))
     }
 }
 

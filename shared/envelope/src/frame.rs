@@ -1,7 +1,10 @@
 //! One frame: its layout, its place in the message, its authentication.
 
-use aws_lc_rs::aead::{Aad, LessSafeKey, NONCE_LEN, Nonce};
+use aes_gcm::aead::AeadInOut;
+use aes_gcm::aead::inout::InOutBuf;
+use aes_gcm::{Aes256Gcm, KeyInit};
 
+use crate::data_key::KEY_LENGTH;
 use crate::error::Error;
 use crate::header::MESSAGE_ID_LENGTH;
 
@@ -10,10 +13,11 @@ use crate::header::MESSAGE_ID_LENGTH;
 pub const FRAME_LENGTH: u32 = 256 * 1024;
 
 pub(crate) const TAG_LENGTH: usize = 16;
+pub(crate) const IV_LENGTH: usize = 12;
 /// Before a frame's ciphertext: sequence number, IV.
-pub(crate) const FRAME_HEAD: usize = 4 + NONCE_LEN;
+pub(crate) const FRAME_HEAD: usize = 4 + IV_LENGTH;
 /// Before the final frame's ciphertext: end mark, sequence number, IV, length.
-pub(crate) const FINAL_HEAD: usize = 4 + 4 + NONCE_LEN + 4;
+pub(crate) const FINAL_HEAD: usize = 4 + 4 + IV_LENGTH + 4;
 /// What a frame has besides its ciphertext.
 pub(crate) const FRAME_OVERHEAD: usize = FRAME_HEAD + TAG_LENGTH;
 /// What the final frame has besides its ciphertext.
@@ -29,38 +33,36 @@ pub(crate) enum Kind {
 
 /// Seals and opens the parts of one message: each under its own IV and as what it is.
 pub(crate) struct FrameCipher {
-    key: LessSafeKey,
+    key: Aes256Gcm,
     message_id: [u8; MESSAGE_ID_LENGTH],
 }
 
 impl FrameCipher {
-    pub(crate) fn new(key: LessSafeKey, message_id: [u8; MESSAGE_ID_LENGTH]) -> Self {
-        Self { key, message_id }
+    pub(crate) fn new(key: &[u8; KEY_LENGTH], message_id: [u8; MESSAGE_ID_LENGTH]) -> Self {
+        Self { key: Aes256Gcm::new(key.into()), message_id }
     }
 
     /// The header's tag, under the IV 0, which no frame has.
     pub(crate) fn seal_header(&self, header: &[u8]) -> Result<[u8; TAG_LENGTH], Error> {
-        let tag = self.key.seal_in_place_separate_tag(nonce(0), Aad::from(header), &mut []);
-        tag.ok().and_then(|tag| tag.as_ref().try_into().ok()).ok_or(Error::Crypto("seal the header"))
+        let tag = self.key.encrypt_inout_detached(&nonce(0), header, (&mut [][..]).into());
+        tag.map(Into::into).map_err(|_| Error::Crypto("seal the header"))
     }
 
     pub(crate) fn verify_header(&self, header: &[u8], tag: &[u8; TAG_LENGTH]) -> Result<(), Error> {
-        let opened = self.key.open_in_place_separate_tag(nonce(0), Aad::from(header), tag, &mut []);
-        opened.map(|_| ()).map_err(|_| Error::HeaderNotAuthentic)
+        let opened = self.key.decrypt_inout_detached(&nonce(0), header, (&mut [][..]).into(), tag.into());
+        opened.map_err(|_| Error::HeaderNotAuthentic)
     }
 
     /// Encrypts `data` where it is and returns its tag.
     pub(crate) fn seal(&self, kind: Kind, sequence: u32, data: &mut [u8]) -> Result<[u8; TAG_LENGTH], Error> {
         let aad = self.aad(kind, sequence, data.len());
-        let tag = self.key.seal_in_place_separate_tag(nonce(sequence), Aad::from(&aad), data);
-        tag.ok().and_then(|tag| tag.as_ref().try_into().ok()).ok_or(Error::Crypto("seal a frame"))
+        let tag = self.key.encrypt_inout_detached(&nonce(sequence), aad.as_ref(), data.into());
+        tag.map(Into::into).map_err(|_| Error::Crypto("seal a frame"))
     }
 
     /// Decrypts `data` where it is; it holds nothing of use unless this succeeds.
     pub(crate) fn open(&self, kind: Kind, sequence: u32, data: &mut [u8], tag: &[u8]) -> Result<(), Error> {
-        let aad = self.aad(kind, sequence, data.len());
-        let opened = self.key.open_in_place_separate_tag(nonce(sequence), Aad::from(&aad), tag, data);
-        opened.map(|_| ()).map_err(|_| Error::FrameNotAuthentic(sequence))
+        self.open_buffer(kind, sequence, data.into(), tag)
     }
 
     /// Decrypts `data` into `plaintext`, of the same length, which holds nothing of use unless this succeeds.
@@ -72,8 +74,15 @@ impl FrameCipher {
         tag: &[u8],
         plaintext: &mut [u8],
     ) -> Result<(), Error> {
+        let buffer =
+            InOutBuf::new(data, plaintext).map_err(|_| Error::Crypto("decrypt into a buffer of its length"))?;
+        self.open_buffer(kind, sequence, buffer, tag)
+    }
+
+    fn open_buffer(&self, kind: Kind, sequence: u32, data: InOutBuf<'_, '_, u8>, tag: &[u8]) -> Result<(), Error> {
         let aad = self.aad(kind, sequence, data.len());
-        let opened = self.key.open_separate_gather(nonce(sequence), Aad::from(&aad), data, tag, plaintext);
+        let tag = tag.first_chunk::<TAG_LENGTH>().ok_or(Error::TruncatedFrame(sequence))?;
+        let opened = self.key.decrypt_inout_detached(&nonce(sequence), aad.as_ref(), data, tag.into());
         opened.map_err(|_| Error::FrameNotAuthentic(sequence))
     }
 
@@ -107,14 +116,14 @@ impl AsRef<[u8]> for FrameAad {
     }
 }
 
-fn iv(sequence: u32) -> [u8; NONCE_LEN] {
-    let mut iv = [0; NONCE_LEN];
-    iv[NONCE_LEN - 4..].copy_from_slice(&sequence.to_be_bytes());
+fn iv(sequence: u32) -> [u8; IV_LENGTH] {
+    let mut iv = [0; IV_LENGTH];
+    iv[IV_LENGTH - 4..].copy_from_slice(&sequence.to_be_bytes());
     iv
 }
 
-fn nonce(sequence: u32) -> Nonce {
-    Nonce::assume_unique_for_key(iv(sequence))
+fn nonce(sequence: u32) -> aes_gcm::aead::Nonce<Aes256Gcm> {
+    iv(sequence).into()
 }
 
 /// What stands before a frame's ciphertext.

@@ -1,18 +1,19 @@
 use std::fmt;
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aes_gcm::aead::AeadInOut;
+use aes_gcm::{Aes256Gcm, KeyInit};
 use aws_lc_rs::rand;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::data_key::{DataKey, KEY_LENGTH};
 use crate::error::{Error, KeyDefect, UnwrapError};
-use crate::frame::TAG_LENGTH;
+use crate::frame::{IV_LENGTH, TAG_LENGTH};
 use crate::header::EncryptedDataKey;
 use crate::wrapping::{PROVIDER, checked_name};
 
 /// After the name in a raw AES keyring's provider info: tag length in bits and IV length in bytes, then the IV.
-const TAG_BITS_AND_IV_LENGTH: [u8; 8] = [0, 0, 0, TAG_LENGTH as u8 * 8, 0, 0, 0, NONCE_LEN as u8];
+const TAG_BITS_AND_IV_LENGTH: [u8; 8] = [0, 0, 0, TAG_LENGTH as u8 * 8, 0, 0, 0, IV_LENGTH as u8];
 
 /// An AES-256 wrapping key: who holds it encrypts and decrypts.
 #[derive(Clone)]
@@ -43,17 +44,16 @@ impl SecretRecipient {
     }
 
     pub(crate) fn wrap(&self, data_key: &DataKey, serialized_context: &[u8]) -> Result<EncryptedDataKey, Error> {
-        let mut iv = [0; NONCE_LEN];
+        let mut iv = [0; IV_LENGTH];
         rand::fill(&mut iv).map_err(|_| Error::Crypto("make a random IV"))?;
         let mut ciphertext = data_key.as_bytes().to_vec();
-        let sealed = self.cipher().and_then(|cipher| {
-            let nonce = Nonce::assume_unique_for_key(iv);
-            cipher.seal_in_place_append_tag(nonce, Aad::from(serialized_context), &mut ciphertext).ok()
-        });
-        if sealed.is_none() {
+        let sealed =
+            self.cipher().encrypt_inout_detached(&iv.into(), serialized_context, ciphertext.as_mut_slice().into());
+        let Ok(tag) = sealed else {
             ciphertext.zeroize();
             return Err(Error::Crypto("wrap a data key with AES-GCM"));
-        }
+        };
+        ciphertext.extend_from_slice(&tag);
         let provider_info = [self.name.as_bytes(), &TAG_BITS_AND_IV_LENGTH, &iv].concat();
         Ok(EncryptedDataKey { provider_id: PROVIDER.into(), provider_info, ciphertext })
     }
@@ -65,15 +65,15 @@ impl SecretRecipient {
 
     pub(crate) fn unwrap(&self, key: &EncryptedDataKey, serialized_context: &[u8]) -> Result<DataKey, UnwrapError> {
         let (_, iv) = split_info(&key.provider_info).ok_or(UnwrapError::Secret)?;
-        let cipher = self.cipher().ok_or(UnwrapError::Secret)?;
-        let mut data_key = Zeroizing::new(key.ciphertext.clone());
-        let nonce = Nonce::assume_unique_for_key(iv);
-        let opened = cipher.open_in_place(nonce, Aad::from(serialized_context), &mut data_key);
-        opened.ok().and_then(|data_key| DataKey::from_slice(data_key)).ok_or(UnwrapError::Secret)
+        let (sealed, tag) = key.ciphertext.split_last_chunk::<TAG_LENGTH>().ok_or(UnwrapError::Secret)?;
+        let mut data_key = Zeroizing::new(sealed.to_vec());
+        let buffer = data_key.as_mut_slice().into();
+        let opened = self.cipher().decrypt_inout_detached(&iv.into(), serialized_context, buffer, tag.into());
+        opened.ok().and_then(|()| DataKey::from_slice(&data_key)).ok_or(UnwrapError::Secret)
     }
 
-    fn cipher(&self) -> Option<LessSafeKey> {
-        UnboundKey::new(&AES_256_GCM, self.key.as_slice()).ok().map(LessSafeKey::new)
+    fn cipher(&self) -> Aes256Gcm {
+        Aes256Gcm::new((&*self.key).into())
     }
 }
 
@@ -90,7 +90,7 @@ impl fmt::Debug for SecretRecipient {
 }
 
 /// A raw AES keyring's provider info: the key's name and the IV. `None` if it is something else's.
-pub(crate) fn split_info(provider_info: &[u8]) -> Option<(&[u8], [u8; NONCE_LEN])> {
+pub(crate) fn split_info(provider_info: &[u8]) -> Option<(&[u8], [u8; IV_LENGTH])> {
     let (rest, iv) = provider_info.split_last_chunk()?;
     Some((rest.strip_suffix(&TAG_BITS_AND_IV_LENGTH)?, *iv))
 }

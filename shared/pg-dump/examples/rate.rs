@@ -1,4 +1,4 @@
-//! How fast a database's sections come out: `cargo run --release --example rate -- postgresql://… [connections]`.
+//! How fast a database's sections come out, and the peak of memory: `cargo run --release --example rate -- postgresql://… [connections]`.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
@@ -31,5 +31,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         bytes as f64 / seconds / 1e6,
         opened.as_secs_f64()
     );
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status.lines().filter(|line| line.starts_with("VmHWM:")).for_each(|line| println!("{line}"));
     Ok(())
 }

@@ -128,9 +128,11 @@ impl Rows {
         if free >= more {
             return;
         }
-        // Doubling up to a section's size; then by an eighth, which keeps the waste of a large row small.
+        // Doubling up to a section's size, once; beyond, in steps that move the buffer rarely. What isn't written to yet
+        // takes no memory.
         let (length, whole) = (self.sql.len(), self.section_bytes + ROOM);
-        let grown = if length < whole { (length * 2).clamp(64 << 10, whole) } else { length + length / 8 };
+        let step = (length / 2).max(self.section_bytes);
+        let grown = if length < whole { (length * 2).clamp(64 << 10, whole) } else { length + step };
         self.sql.reserve_exact(grown.saturating_sub(length).max(more));
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::kinds::text_search::TextSearchKind;
 use crate::object::ObjectId;
 
 mod build;
@@ -18,6 +19,13 @@ pub(crate) type NodeId = usize;
 pub(crate) enum Subject {
     Schema(u32),
     Extension(u32),
+    Collation(u32),
+    Cast(u32),
+    Operator(u32),
+    Conversion(u32),
+    TextSearch(TextSearchKind, u32),
+    Wrapper(u32),
+    Server(u32),
     Type(u32),
     /// `CREATE TYPE x;` for the functions of a type that is defined by them.
     ShellType(u32),
@@ -180,14 +188,24 @@ impl Subject {
     pub(crate) fn rank(self) -> u32 {
         match self {
             Self::Schema(_) => 1,
-            // 2 languages, 3 collations, 4 transforms
+            // 2 languages
+            Self::Collation(_) => 3,
+            // 4 transforms
             Self::Extension(_) => 5,
             Self::Type(_) | Self::ShellType(_) => 6,
-            // 7 casts
+            Self::Cast(_) => 7,
             Self::Function(_) => 8,
             Self::Aggregate(_) => 9,
-            // 10 access methods, 11 operators, 12 operator families and classes, 13 conversions, 14-17 text search,
-            // 18 foreign-data wrappers, 19 servers
+            // 10 access methods
+            Self::Operator(_) => 11,
+            // 12 operator families and classes
+            Self::Conversion(_) => 13,
+            Self::TextSearch(TextSearchKind::Parser, _) => 14,
+            Self::TextSearch(TextSearchKind::Template, _) => 15,
+            Self::TextSearch(TextSearchKind::Dictionary, _) => 16,
+            Self::TextSearch(TextSearchKind::Configuration, _) => 17,
+            Self::Wrapper(_) => 18,
+            Self::Server(_) => 19,
             Self::Relation(_) => 20,
             Self::TableAttach(_) => 21,
             Self::ImpliedType(_) => 22,

@@ -12,7 +12,7 @@ pub(crate) use item::{Item, Pass, Section};
 pub(crate) use privileges::AccessList;
 
 use crate::catalog::{CatalogError, Model};
-use crate::object::{FIRST_USER_OID, ObjectId};
+use crate::object::ObjectId;
 
 /// Collects the items of a dump, and remembers what was said about which object.
 pub(crate) struct Emitter<'a> {
@@ -137,7 +137,7 @@ impl<'a> Emitter<'a> {
         let initial = self.model.initial_privileges(target.id, target.column);
         let statements = privileges::statements(target, column, list, initial)?;
         // Of what initdb made, privileges are all there is to tell.
-        if target.id.oid < FIRST_USER_OID {
+        if !target.id.is_users() {
             self.told.insert(target.id);
         }
         if statements.sql.is_empty() {

@@ -49,7 +49,7 @@ pub(crate) async fn check(reader: &Reader<'_>, model: &Model, emitted: &Emitted)
 
     let left: BTreeSet<_> = model
         .comments()
-        .filter(|(id, column)| id.oid >= FIRST_USER_OID && !emitted.comments.contains(&(*id, *column)))
+        .filter(|(id, column)| id.is_users() && !emitted.comments.contains(&(*id, *column)))
         .filter(|(id, _)| !coming.contains(id) && !missing.contains(id))
         .map(|(id, _)| id)
         .collect();
@@ -80,7 +80,11 @@ async fn objects(reader: &Reader<'_>, names: &mut Vec<String>) -> Result<Vec<Obj
             names.push(format!("whatever is in {name}, which we may not read"));
         }
     }
-    let sql = format!("SELECT class, oid FROM ({}) objects WHERE oid >= 16384", queries.join(" UNION ALL "));
+    let sql = format!(
+        "SELECT class, oid FROM ({}) objects WHERE oid >= {FIRST_USER_OID} OR class = {large}",
+        queries.join(" UNION ALL "),
+        large = class::LARGE_OBJECT_METADATA
+    );
     let mut objects = Vec::new();
     for row in reader.rows("all objects", &sql).await? {
         objects.push(ObjectId::new(row.oid("class")?, row.oid("oid")?));
@@ -180,7 +184,8 @@ async fn describe(reader: &Reader<'_>, ids: &BTreeSet<ObjectId>) -> Result<Vec<S
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let list: Vec<_> = ids.iter().map(|id| format!("({}, {})", id.class, id.oid)).collect();
+    let known_as = |class| if class == class::LARGE_OBJECT_METADATA { class::LARGE_OBJECT } else { class };
+    let list: Vec<_> = ids.iter().map(|id| format!("({}, {})", known_as(id.class), id.oid)).collect();
     let sql = format!(
         "SELECT coalesce(pg_describe_object(class, oid, 0), class || '/' || oid) AS name FROM (VALUES {}) v(class, oid)",
         list.join(", ")

@@ -114,6 +114,26 @@ impl Version {
         self.since(17, "d.datlocale", self.since(15, "d.daticulocale", "NULL"))
     }
 
+    /// `pg_collation`: locale of an ICU or built-in collation.
+    pub(crate) fn collation_locale(self) -> &'static str {
+        let before = self.since(15, "c.colliculocale", "c.collcollate");
+        self.since(17, "c.colllocale", before)
+    }
+
+    /// `pg_collation.collicurules`.
+    pub(crate) fn collation_rules(self) -> &'static str {
+        self.since(16, "c.collicurules", "NULL")
+    }
+
+    /// Whether a cast was made on its own, and not with a range type.
+    pub(crate) fn cast_is_explicit(self) -> &'static str {
+        self.since(
+            14,
+            "NOT EXISTS (SELECT FROM pg_range r WHERE r.rngtypid = c.castsource AND r.rngmultitypid = c.casttarget)",
+            "true",
+        )
+    }
+
     /// The database's ICU rules.
     pub(crate) fn icu_rules(self) -> &'static str {
         self.since(16, "d.daticurules", "NULL")

@@ -23,8 +23,6 @@ pub(crate) struct TableData {
     root: Option<(String, String)>,
     /// Whether `ctid` ranges are pages.
     pub(crate) is_heap: bool,
-    /// Pages of the table and its TOAST table, as VACUUM or ANALYZE last saw them.
-    pub(crate) pages: u32,
     /// Which rows belong to the dump, beginning with `WHERE`; of an extension's configuration table.
     pub(crate) filter: Option<String>,
     /// A table of an extension: these are restored first, in this order.
@@ -93,7 +91,6 @@ fn of_table(model: &Model, relation: &Relation) -> TableData {
         copy_header: header,
         root: root.map(|root| (root.schema.clone(), root.name.clone())),
         is_heap: relation.access_method.as_deref() == Some("heap"),
-        pages: relation.pages,
         filter: condition.filter(|condition| !condition.is_empty()).map(str::to_owned),
         config: condition.is_some(),
         unlogged: relation.persistence == 'u',

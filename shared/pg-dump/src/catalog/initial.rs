@@ -8,7 +8,7 @@ use crate::object::ObjectId;
 /// Comments by object and column: `pg_description`.
 pub(super) async fn comments(reader: &Reader<'_>) -> Result<BTreeMap<(ObjectId, i32), String>, CatalogError> {
     let sql = "SELECT classoid, objoid, objsubid, description FROM pg_description \
-         WHERE objoid >= 16384 OR classoid = 'pg_namespace'::regclass";
+         WHERE objoid >= 16384 OR classoid IN ('pg_namespace'::regclass, 'pg_largeobject'::regclass)";
     let mut comments = BTreeMap::new();
     for row in reader.rows("comments", sql).await? {
         let id = ObjectId::new(row.oid("classoid")?, row.oid("objoid")?);

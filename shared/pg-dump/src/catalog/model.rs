@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::{CatalogError, Reader, initial};
 use crate::depend::{self, Dependency};
 use crate::kinds::relation::{Relation, RelationKind};
+use crate::kinds::text_search::TextSearchKind;
 use crate::kinds::{
-    aggregate, column_default, constraint, default_acl, domain, event_trigger, extension, function, index,
-    large_object, policy, publication, range, relation, rule, schema, sequence, statistics, trigger, types,
+    aggregate, cast, collation, column_default, constraint, conversion, default_acl, domain, event_trigger, extension,
+    foreign, function, index, large_object, operator, policy, publication, range, relation, rule, schema, sequence,
+    statistics, text_search, trigger, types,
 };
 use crate::object::{ObjectId, class};
 use crate::version::Version;
@@ -28,6 +30,13 @@ pub(crate) struct Model {
     pub(crate) sequences: ByOid<sequence::Sequence>,
     pub(crate) functions: ByOid<function::Function>,
     pub(crate) aggregates: ByOid<aggregate::Aggregate>,
+    pub(crate) collations: ByOid<collation::Collation>,
+    pub(crate) casts: ByOid<cast::Cast>,
+    pub(crate) operators: ByOid<operator::Operator>,
+    pub(crate) conversions: ByOid<conversion::Conversion>,
+    pub(crate) text_search: BTreeMap<ObjectId, text_search::TextSearch>,
+    pub(crate) wrappers: ByOid<foreign::Wrapper>,
+    pub(crate) servers: ByOid<foreign::Server>,
     pub(crate) types: ByOid<types::DataType>,
     pub(crate) domains: ByOid<domain::Domain>,
     pub(crate) ranges: ByOid<range::Range>,
@@ -67,6 +76,13 @@ impl Model {
             sequences: sequence::read(reader).await?,
             functions: function::read(reader).await?,
             aggregates: aggregate::read(reader).await?,
+            collations: collation::read(reader).await?,
+            casts: cast::read(reader).await?,
+            operators: operator::read(reader).await?,
+            conversions: conversion::read(reader).await?,
+            text_search: text_search(reader).await?,
+            wrappers: foreign::read_wrappers(reader).await?,
+            servers: foreign::read_servers(reader).await?,
             types: types::read(reader).await?,
             domains: domain::read(reader).await?,
             ranges: range::read(reader).await?,
@@ -234,6 +250,16 @@ impl Model {
 /// Schemas whose objects initdb made, or that come and go with sessions.
 pub(crate) fn is_system_schema(name: &str) -> bool {
     name.starts_with("pg_") || name == "information_schema"
+}
+
+async fn text_search(reader: &Reader<'_>) -> Result<BTreeMap<ObjectId, text_search::TextSearch>, CatalogError> {
+    let mut found = BTreeMap::new();
+    for kind in
+        [TextSearchKind::Parser, TextSearchKind::Template, TextSearchKind::Dictionary, TextSearchKind::Configuration]
+    {
+        found.extend(text_search::read(reader, kind).await?.into_values().map(|object| (object.id(), object)));
+    }
+    Ok(found)
 }
 
 async fn partitioned_by_enum(reader: &Reader<'_>) -> Result<BTreeSet<u32>, CatalogError> {

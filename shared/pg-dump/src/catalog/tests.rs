@@ -22,6 +22,10 @@ const SCHEMA: &str = "CREATE SCHEMA app; CREATE EXTENSION citext; \
     CREATE PUBLICATION pu FOR TABLE t; CREATE PUBLICATION ps FOR TABLES IN SCHEMA app; \
     ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC; \
     CREATE FUNCTION g() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; CREATE EVENT TRIGGER et ON sql_drop EXECUTE FUNCTION g(); \
+    CREATE COLLATION co FROM \"C\"; CREATE CAST (mood AS int) WITH INOUT; \
+    CREATE OPERATOR === (LEFTARG = int, RIGHTARG = int, FUNCTION = int4eq); \
+    CREATE CONVERSION con FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8; CREATE TEXT SEARCH DICTIONARY di (TEMPLATE = simple); \
+    CREATE FOREIGN DATA WRAPPER fo; CREATE SERVER se FOREIGN DATA WRAPPER fo; CREATE USER MAPPING FOR PUBLIC SERVER se; \
     SELECT lo_create(4242); COMMENT ON COLUMN t.b IS 'said'; COMMENT ON INDEX of_t IS 'said';";
 
 /// Something that the dumper does not see, and how the inventory names it.
@@ -31,7 +35,7 @@ fn relation(model: &mut Model, name: &str) {
     model.relations.retain(|_, relation| relation.name != name);
 }
 
-const HIDDEN: [Hidden; 34] = [
+const HIDDEN: [Hidden; 42] = [
     ("schema", |m| m.schemas.retain(|_, schema| schema.name != "app"), "schema app"),
     ("extension", |m| m.extensions.retain(|_, extension| extension.name != "citext"), "extension citext"),
     ("enum", |m| m.types.retain(|_, data_type| data_type.name != "mood"), "type public.mood"),
@@ -65,6 +69,14 @@ const HIDDEN: [Hidden; 34] = [
     ("published table", |m| m.published_tables.clear(), "publication of table public.t in publication pu"),
     ("published schema", |m| m.published_schemas.clear(), "publication of schema app in publication ps"),
     ("event trigger", |m| m.event_triggers.clear(), "event trigger et"),
+    ("collation", |m| m.collations.clear(), "collation public.co"),
+    ("cast", |m| m.casts.clear(), "cast from public.mood to integer"),
+    ("operator", |m| m.operators.clear(), "operator public.===(integer,integer)"),
+    ("conversion", |m| m.conversions.clear(), "conversion public.con"),
+    ("text search", |m| m.text_search.clear(), "text search dictionary public.di"),
+    ("foreign-data wrapper", |m| m.wrappers.clear(), "foreign-data wrapper fo"),
+    ("server", |m| m.servers.clear(), "server se"),
+    ("user mapping", |m| m.servers.clear(), "user mapping for public on server se"),
     ("large object", |m| m.large_objects.clear(), "large object 4242"),
 ];
 

@@ -11,6 +11,7 @@ use crate::object::{ObjectId, class};
 pub(crate) fn build(model: &Model) -> Graph {
     let mut graph = Graph::default();
     schemas_and_types(model, &mut graph);
+    operators_and_text_search(model, &mut graph);
     relations(model, &mut graph);
     indexes_and_constraints(model, &mut graph);
     on_tables(model, &mut graph);
@@ -47,6 +48,36 @@ fn schemas_and_types(model: &Model, graph: &mut Graph) {
             let shell = graph.add(Subject::ShellType(oid), None, schema, &*data_type.name);
             graph.nodes[node].role = Role::TypeWithShell(shell);
         }
+    }
+}
+
+fn operators_and_text_search(model: &Model, graph: &mut Graph) {
+    for collation in model.collations.values() {
+        let (subject, schema) = (Subject::Collation(collation.oid), Some(collation.schema.as_str()));
+        let node = graph.add(subject, Some(collation.id()), schema, &*collation.name);
+        graph.nodes[node].ties = vec![Tie::Number(collation.encoding.into())];
+    }
+    for cast in model.casts.values() {
+        graph.add(Subject::Cast(cast.oid), Some(cast.id()), None, &*cast.name);
+    }
+    for operator in model.operators.values() {
+        let (subject, schema) = (Subject::Operator(operator.oid), Some(operator.schema.as_str()));
+        let node = graph.add(subject, Some(operator.id()), schema, &*operator.name);
+        graph.nodes[node].ties = operator.ties.clone();
+    }
+    for conversion in model.conversions.values() {
+        let (subject, schema) = (Subject::Conversion(conversion.oid), Some(conversion.schema.as_str()));
+        graph.add(subject, Some(conversion.id()), schema, &*conversion.name);
+    }
+    for (id, object) in &model.text_search {
+        let (subject, schema) = (Subject::TextSearch(object.kind, object.oid), Some(object.schema.as_str()));
+        graph.add(subject, Some(*id), schema, &*object.name);
+    }
+    for wrapper in model.wrappers.values() {
+        graph.add(Subject::Wrapper(wrapper.oid), Some(wrapper.id()), None, &*wrapper.name);
+    }
+    for server in model.servers.values() {
+        graph.add(Subject::Server(server.oid), Some(server.id()), None, &*server.name);
     }
 }
 

@@ -61,8 +61,6 @@ pub(crate) struct Relation {
     pub(crate) server: Option<(String, String)>,
     /// Whether a materialised view has rows.
     pub(crate) populated: bool,
-    /// Pages of the table and its TOAST table, as VACUUM or ANALYZE last saw them.
-    pub(crate) pages: u32,
     /// Direct parents in the order of inheritance.
     pub(crate) parents: Vec<u32>,
     pub(crate) columns: Vec<Column>,
@@ -85,7 +83,7 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Relation>,
          fs.srvname AS server, \
          array_to_string(ARRAY(SELECT quote_ident(option_name) || ' ' || quote_literal(option_value) \
              FROM pg_options_to_table(f.ftoptions) ORDER BY option_name), E',\\n    ') AS server_options, \
-         c.relispopulated AS populated, greatest(c.relpages, 0) + greatest(coalesce(t.relpages, 0), 0) AS pages, \
+         c.relispopulated AS populated, \
          ARRAY(SELECT i.inhparent FROM pg_inherits i WHERE i.inhrelid = c.oid ORDER BY i.inhseqno)::text[] AS parents, \
          d.refobjid AS owning_table, d.refobjsubid AS owning_column, d.deptype = 'i' AS identity \
          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
@@ -157,7 +155,6 @@ fn relation(reader: &Reader<'_>, row: &Row) -> Result<Relation, CatalogError> {
             .map(|server| Ok((server, row.fragment("server_options")?.unwrap_or_default())))
             .transpose()?,
         populated: row.flag("populated")?,
-        pages: row.number("pages")?,
         parents: row.list("parents")?.iter().filter_map(|oid| oid.parse().ok()).collect(),
         columns: Vec::new(),
         owned_by,

@@ -50,13 +50,16 @@ pub(crate) async fn copy(
     outlet: &Outlet,
 ) -> Result<(), Unread> {
     let act = format!("copy table {}", slice.name());
-    lock(session, slice, options.slice_lock_timeout).await.map_err(|error| match error.code() {
+    // COPY's own ENCODING, and not client_encoding: this text is in the server's, while names and messages stay UTF-8.
+    let sql = format!("COPY {} TO STDOUT (ENCODING {})", slice.source(), sql_text::quote::literal(server_encoding));
+    // Both at once, which saves a round trip per table: if the locks are refused, so is the COPY after them.
+    let (locked, copying) =
+        tokio::join!(lock(session, slice, options.slice_lock_timeout), session.client.copy_out(&sql));
+    locked.map_err(|error| match error.code() {
         Some(&SqlState::LOCK_NOT_AVAILABLE | &SqlState::T_R_DEADLOCK_DETECTED) => Unread::Refused,
         _ => Unread::Failed(fault(session, &act, error)),
     })?;
-    // COPY's own ENCODING, and not client_encoding: this text is in the server's, while names and messages stay UTF-8.
-    let sql = format!("COPY {} TO STDOUT (ENCODING {})", slice.source(), sql_text::quote::literal(server_encoding));
-    let mut stream = Box::pin(session.client.copy_out(&sql).await.map_err(|error| fault(session, &act, error))?);
+    let mut stream = Box::pin(copying.map_err(|error| fault(session, &act, error))?);
     let mut rows = Rows::begin(slice, options);
     let refused = loop {
         let Some(piece) = stream.next().await else { break None };

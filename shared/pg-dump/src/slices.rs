@@ -108,7 +108,9 @@ pub(crate) fn plan(server: &Server, tables: &[Table], sizes: &HashMap<u32, Size>
         let data = &table.data;
         let size = sizes.get(&data.oid).copied().unwrap_or_default();
         let pages = u32::try_from(size.main / server.page_bytes.max(1)).unwrap_or(u32::MAX);
-        let whole = !data.is_heap || data.filter.is_some() || !server.scans_ctid_ranges();
+        // A single reader has nothing to gain from slices, and whole tables need no plan.
+        let alone = options.connections <= 2;
+        let whole = alone || !data.is_heap || data.filter.is_some() || !server.scans_ctid_ranges();
         // Out-of-line values weigh on the slices too, so a table of few pages and much toast is cut finer.
         let weight = size.main + size.toast;
         let count = u32::try_from(weight.div_ceil(options.slice_bytes.max(1))).unwrap_or(u32::MAX);

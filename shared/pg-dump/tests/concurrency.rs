@@ -238,6 +238,8 @@ async fn killed_connection_is_an_error_and_leaves_nothing() {
         assert_eq!(pids.len(), 4);
         let pid: i32 = pids[victim].get(0);
         admin.execute("SELECT pg_terminate_backend($1)", &[&pid]).await.unwrap();
+        // The watcher notices when it looks next.
+        tokio::time::sleep(3 * options().watch_interval).await;
         let ended = loop {
             match dump.next().await {
                 Ok(Some(_)) => {}

@@ -92,7 +92,7 @@ async fn server_with_an_unknown_certificate_is_refused() {
 #[tokio::test]
 async fn object_that_cannot_be_dumped_fails_the_run_by_name() {
     let site = Site::new(USUAL).await;
-    site.database.run("CREATE TEXT SEARCH DICTIONARY unreachable (TEMPLATE = simple)").await;
+    site.database.run("CREATE OPERATOR FAMILY unreachable USING btree").await;
     let failure = site.backup().invoke(&json!({})).await.failure();
     assert!(failure.contains("unreachable"), "{failure}");
     site.assert_untouched().await;

@@ -72,3 +72,38 @@ async fn restore_leaves_an_existing_database_alone() {
     assert!(failure.contains(&site.database.name) && failure.contains("exists"), "{failure}");
     site.assert_no_sessions().await;
 }
+
+#[tokio::test]
+async fn log_is_json_and_begins_with_the_speed_of_encryption() {
+    let site = Site::new(USUAL).await;
+    let outcome = site.backup().invoke(&json!({})).await;
+    let lines: Vec<serde_json::Value> = outcome
+        .log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}")))
+        .collect();
+    assert!(lines[0]["aes_gcm_mib_per_second"].as_f64().unwrap() > 0.0, "{}", lines[0]);
+    let report = outcome.report();
+    assert!(report["peak_memory_bytes"].as_u64().unwrap() > 1 << 20);
+    assert_eq!(report["warnings"][0]["code"], "only_wrapping_keys");
+    assert!(lines.last().unwrap()["report"].as_str().unwrap().contains(report["backup"].as_str().unwrap()));
+}
+
+#[tokio::test]
+async fn restore_of_what_is_not_there_or_not_understood_is_refused() {
+    let site = Site::new(USUAL).await;
+    site.database.run("CREATE TABLE t AS SELECT 1 AS n").await;
+    let into = format!("{}_back", site.database.name);
+    let refused = async |event| site.restore().invoke(&event).await.failure();
+    let none = refused(json!({"kind": "database", "backup": "latest", "into": into})).await;
+    assert!(none.contains(&site.environment), "{none}");
+    site.back_up().await;
+    let id = "20200101T000000Z-shop-0011223344556677";
+    let other = refused(json!({"kind": "database", "backup": id, "into": into})).await;
+    assert!(other.contains(id), "{other}");
+    let word = refused(json!({"kind": "database", "backup": "newest", "into": into})).await;
+    assert!(word.contains("newest") && word.contains("HINT"), "{word}");
+    let field = refused(json!({"kind": "database", "backup": "latest", "intoo": into})).await;
+    assert!(field.contains("intoo"), "{field}");
+    assert!(!site.database_exists(&into).await);
+}

@@ -36,12 +36,12 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Index>, Ca
          i.indkey AS columns, i.indnkeyatts AS key_columns, i.indisclustered AS clustered, i.indisreplident AS replica_identity, \
          {nulls_not_distinct} AS nulls_not_distinct, x.reloptions AS options, coalesce(s.spcname, '') AS tablespace, \
          h.inhparent AS parent, c.oid AS constraint, \
-         (SELECT array_agg(a.attnum ORDER BY a.attnum) FROM pg_attribute a \
-          WHERE a.attrelid = i.indexrelid AND {statistics} >= 0)::text[] AS statistics_columns, \
-         (SELECT array_agg(a.attstattarget ORDER BY a.attnum) FROM pg_attribute a \
-          WHERE a.attrelid = i.indexrelid AND {statistics} >= 0)::text[] AS statistics_targets \
+         st.columns AS statistics_columns, st.targets AS statistics_targets \
          FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid \
          LEFT JOIN pg_tablespace s ON s.oid = x.reltablespace LEFT JOIN pg_inherits h ON h.inhrelid = i.indexrelid \
+         LEFT JOIN (SELECT a.attrelid, array_agg(a.attnum ORDER BY a.attnum)::text[] AS columns, \
+             array_agg(a.attstattarget ORDER BY a.attnum)::text[] AS targets \
+             FROM pg_attribute a WHERE {statistics} >= 0 GROUP BY a.attrelid) st ON st.attrelid = i.indexrelid \
          LEFT JOIN pg_constraint c \
              ON c.conrelid = i.indrelid AND c.conindid = i.indexrelid AND c.contype IN ('p', 'u', 'x') \
          WHERE (i.indisvalid OR t.relkind = 'p') AND i.indisready \

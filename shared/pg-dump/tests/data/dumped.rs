@@ -1,4 +1,5 @@
 //! Whole dumps, and what pg_dump says of the same database.
+#![allow(dead_code, missing_docs, unreachable_pub)] // Each of the test programs that share this uses a part of it.
 
 use std::collections::BTreeMap;
 use std::process::Command;

@@ -78,6 +78,7 @@ def run_shown(argv: list, log: Path, *, env: dict, cwd: Path) -> None:
         try:
             for line in child.stdout:
                 out.write(line)
+                out.flush()
                 last[0] = line.strip() or last[0]
         except BaseException:
             # The whole group: sam does not end the compiler that it started.

@@ -12,6 +12,15 @@ class Failed(Exception):
     """The function answered with an error; its text is the `errorMessage`."""
 
 
+def tell_end(pid, finished):
+    """Sets `finished` when the process ends, without reaping it: its costs are read later."""
+    try:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    except ChildProcessError:
+        pass  # reaped already, because it had answered
+    finished.set()
+
+
 def invoke(bootstrap, variables, event, limit=900):
     """Returns (report, cost), where the cost is seconds of wall and CPU and the peak of resident memory in bytes."""
     answers = []
@@ -54,7 +63,7 @@ def invoke(bootstrap, variables, event, limit=900):
                    "AWS_LAMBDA_FUNCTION_VERSION": "1", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024", **variables}
     begun = time.monotonic()
     process = subprocess.Popen([bootstrap], env=environment, stdout=subprocess.DEVNULL)
-    threading.Thread(target=lambda: (os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT), finished.set()), daemon=True).start()
+    threading.Thread(target=tell_end, args=(process.pid, finished), daemon=True).start()
     finished.wait()
     wall = time.monotonic() - begun
     process.kill()

@@ -42,6 +42,25 @@ async fn backup_of_several_volumes_comes_back_equal() {
 }
 
 #[tokio::test]
+async fn partitions_by_enum_come_back_equal_whatever_order_their_columns_have() {
+    let site = Site::new(USUAL).await;
+    site.database
+        .run(
+            "CREATE TYPE colour AS ENUM ('red', 'green', 'blue');
+             CREATE TABLE root (c colour, n int, t text) PARTITION BY HASH (c);
+             CREATE TABLE one PARTITION OF root FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+             CREATE TABLE two (t text, c colour, n int);
+             ALTER TABLE root ATTACH PARTITION two FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+             INSERT INTO root SELECT (ARRAY['red', 'green', 'blue'])[1 + n % 3]::colour, n, 'row ' || n FROM generate_series(1, 300) n",
+        )
+        .await;
+    assert_eq!(site.back_up().await["rows"], 300);
+    let into = format!("{}_back", site.database.name);
+    site.restore().invoke(&json!({"kind": "database", "backup": "latest", "into": into})).await.report();
+    site.drop_database(&into).await;
+}
+
+#[tokio::test]
 async fn empty_database_comes_back_empty() {
     let site = Site::new(USUAL).await;
     assert_eq!(site.back_up().await["rows"], 0);

@@ -12,8 +12,8 @@ use sql_volume::{
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-/// Compressions under way at once: Lambda's largest functions have six cores, and each holds a section.
-const COMPRESSIONS: usize = 2;
+/// Sections that are compressed while another one is awaited. Each is memory; and two threads keep up with the upload.
+const AHEAD: usize = 1;
 
 /// What the producer of sections says. It always ends with `End` or `Failed`: a channel that closes without either is an
 /// error, so a producer that dies can't look like one that is done.
@@ -86,7 +86,7 @@ pub(crate) struct Totals {
 
 /// A channel between the dump and the volumes, which close after `limit` bytes of plaintext.
 pub(crate) fn volumes(head: IndexHead, level: i32, limit: u64) -> (SectionSink, Volumes) {
-    let (sender, messages) = mpsc::channel(COMPRESSIONS);
+    let (sender, messages) = mpsc::channel(AHEAD);
     let sink = SectionSink { messages: sender, level, seed: head.seed };
     let volumes = Volumes { messages, next: None, exhausted: false, number: 0, limit, head, totals: Totals::default() };
     (sink, volumes)

@@ -60,7 +60,9 @@ pub fn compress(section: &Section, level: i32, seed: DigestSeed) -> std::io::Res
     let mut encoder = zstd::bulk::Compressor::new(level)?;
     encoder.include_checksum(true)?;
     encoder.include_contentsize(true)?;
-    let frame = encoder.compress(&section.sql)?;
+    let mut frame = encoder.compress(&section.sql)?;
+    // It was allocated for the worst case, and may wait for its turn.
+    frame.shrink_to_fit();
     Ok(CompressedSection {
         entry: SectionEntry {
             seq: section.seq,

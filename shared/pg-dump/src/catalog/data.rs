@@ -63,7 +63,10 @@ pub(super) fn read(model: &Model, graph: &Graph, order: &[NodeId]) -> (Vec<Table
 }
 
 fn of_table(model: &Model, relation: &Relation) -> TableData {
-    let (columns, generated) = relation
+    let root = root(model, relation);
+    // Rows that are counted for the root are digested in its order of columns, whatever order the partition was attached with.
+    let (columns, generated) = root
+        .unwrap_or(relation)
         .columns
         .iter()
         .filter(|column| !column.dropped)
@@ -72,7 +75,6 @@ fn of_table(model: &Model, relation: &Relation) -> TableData {
         |columns: Vec<&crate::kinds::column::Column>| columns.iter().map(|column| column.name.clone()).collect();
     let (columns, generated): (Vec<String>, Vec<String>) = (names(columns), names(generated));
 
-    let root = root(model, relation);
     let target = root.map_or_else(|| relation.qualified(), |root| qualified(&root.schema, &root.name));
     let mut header = item("TABLE DATA", relation).header("Data for ");
     if root.is_some() {

@@ -57,6 +57,7 @@ def invoke(bootstrap, variables, event, limit=900):
     finished = threading.Event()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), RuntimeApi)
     server.daemon_threads = True
+    server.handle_error = lambda *_: None  # the function is killed within a request, as between invocations
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = "127.0.0.1:%d" % server.server_port
     environment = {"PATH": os.environ["PATH"], "AWS_LAMBDA_RUNTIME_API": address, "AWS_LAMBDA_FUNCTION_NAME": "bench",

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Back up a PostgreSQL database, encrypted, into a bucket that nobody can delete from, and bring it back.
+/// Look at the encrypted backups of PostgreSQL databases in a bucket that nobody can delete from, and bring them back.
 #[derive(Parser)]
 #[command(version, after_help = "Exit status: 0 done, 1 failed (the reason is on standard error), 2 wrong usage.")]
 struct Arguments {

@@ -5,12 +5,14 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use end_to_end::Site;
-use envelope::{ExpectedContext, FRAME_LENGTH, Identities, RandomAccess, RangeSource, WrappingKeys};
+use envelope::{
+    Decryptor, ExpectedContext, FRAME_LENGTH, Identities, RandomAccess, RangeSource, Recipients, WrappingKeys,
+};
 use pg_client::ConnectOptions;
 use pipeline::{DatabaseRestore, Deadline, Progress};
 use testing::postgres::USUAL;
 use testing::s3;
-use vault::Selector;
+use vault::{Manifest, Selector, Summary};
 
 use crate::SHOP;
 use crate::command_line::offsite;
@@ -58,6 +60,29 @@ async fn boundaries(volume: &[u8], keys: &str) -> BTreeSet<usize> {
     around.filter(|end| *end < size).map(|end| end as usize).collect()
 }
 
+/// The backup with its volume cut, and a manifest and a summary to match.
+async fn forged(objects: &[(String, Vec<u8>)], cut: usize, keys: &str) -> Vec<(String, Vec<u8>)> {
+    let keys = WrappingKeys::from_json(keys).unwrap();
+    let recipients = Recipients::new().secret(keys.newest());
+    let identities = Identities::new().wrapping_keys(keys);
+    let of = |end: &str| objects.iter().find(|(key, _)| key.ends_with(end)).unwrap().clone();
+    let ((volume_key, mut volume), (manifest_key, sealed), (summary_key, _)) =
+        (of(".sql.zst.enc"), of("manifest.enc"), of("summary.json"));
+    volume.truncate(cut);
+
+    let mut opened = Decryptor::new(&sealed[..], &identities, ExpectedContext::Any).await.unwrap();
+    let mut json = Vec::new();
+    tokio::io::AsyncReadExt::read_to_end(&mut opened, &mut json).await.unwrap();
+    let mut manifest = Manifest::parse(&json).unwrap();
+    manifest.volumes[0].bytes = cut as u64;
+    manifest.volumes[0].version_id = None;
+    let json = serde_json::to_vec(&manifest).unwrap();
+    let sealed = envelope::encrypt_to_vec(&json, &recipients, opened.context().clone()).await.unwrap();
+    let sha256 = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &sealed).as_ref().try_into().unwrap();
+    let summary = serde_json::to_vec(&Summary::of(&manifest, sha256, recipients.names())).unwrap();
+    vec![(volume_key, volume), (manifest_key, sealed), (summary_key, summary)]
+}
+
 #[tokio::test]
 async fn volume_that_is_cut_anywhere_is_never_restored() {
     let site = Site::new(USUAL).await;
@@ -74,11 +99,10 @@ async fn volume_that_is_cut_anywhere_is_never_restored() {
     let target = ConnectOptions::from_url(&site.database.server.url("postgres")).unwrap();
     let into = format!("{}_cut", site.database.name);
     for cut in cuts {
-        // As someone would who can write to another bucket: the same backup with a shorter volume.
+        // As someone would who has the keys: the volume shorter, and manifest and summary that say so.
         let bucket = s3::plain_bucket().await;
-        for (key, bytes) in &objects {
-            let bytes = if key.ends_with(".sql.zst.enc") { &bytes[..cut] } else { bytes };
-            s3::client().put_object().bucket(&bucket).key(key).body(bytes.to_vec().into()).send().await.unwrap();
+        for (key, bytes) in &forged(&objects, cut, &site.wrapping_keys).await {
+            s3::client().put_object().bucket(&bucket).key(key).body(bytes.clone().into()).send().await.unwrap();
         }
         let vault = vault::Vault::new(s3::client(), &bucket, site.environment.parse().unwrap());
         let identities = Identities::new().wrapping_keys(WrappingKeys::from_json(&site.wrapping_keys).unwrap());

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use end_to_end::Site;
 use serde_json::json;
+use testing::faults::{Fault, Operation, Proxy, Times};
 use testing::postgres::USUAL;
 
 /// Enough rows that a run is still in them when it is disturbed.
@@ -13,9 +14,12 @@ const SLOW: &str = "CREATE TABLE slow (n int, t text); INSERT INTO slow SELECT n
 async fn copying(site: &Site) {
     let client = site.database.server.connect("postgres").await;
     let active = "SELECT FROM pg_stat_activity WHERE datname = $1 AND application_name LIKE 'offsite%' AND state = 'active' AND query LIKE 'COPY%'";
-    while client.query(active, &[&site.database.name]).await.unwrap().is_empty() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let waiting = async {
+        while client.query(active, &[&site.database.name]).await.unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("the run never copied");
 }
 
 #[tokio::test]
@@ -50,9 +54,26 @@ async fn function_killed_in_the_middle_makes_no_backup() {
 async fn run_that_cannot_end_in_time_is_cancelled_and_says_so() {
     let site = Site::new(USUAL).await;
     site.database.run(SLOW).await;
-    // Reading must end 90 s before the function does: there is no time at all.
+    // Reading must end 90 s before the function does: there is no time at all, or surely too little.
     let failure = site.backup().limit(Duration::from_secs(60)).invoke(&json!({})).await.failure();
     assert!(failure.contains("90 s") && failure.contains("HINT"), "{failure}");
+    site.assert_untouched().await;
+    let failure = site.backup().limit(Duration::from_millis(90_900)).invoke(&json!({})).await.failure();
+    assert!(failure.contains(&site.database.name) && failure.contains("bytes"), "{failure}");
+    site.assert_untouched().await;
+}
+
+#[tokio::test]
+async fn run_whose_upload_stalls_is_cancelled_in_time() {
+    let site = Site::new(USUAL).await;
+    let rows = "SELECT n, md5(random()::text) || md5(random()::text) || md5(random()::text) || md5(random()::text) FROM generate_series(1, 700000) n";
+    site.database.run(&format!("CREATE TABLE noise (n int, t text); INSERT INTO noise {rows}")).await;
+    let proxy = Proxy::start().await;
+    proxy.inject(Operation::UploadPart, 1, Fault::Timeout, Times::ForGood);
+    let function = site.backup().with("AWS_ENDPOINT_URL_S3", proxy.endpoint()).limit(Duration::from_secs(94));
+    let failure = function.invoke(&json!({})).await.failure();
+    assert!(failure.contains("90 s") && failure.contains("HINT"), "{failure}");
+    assert!(proxy.calls(Operation::UploadPart) > 0 && proxy.calls(Operation::AbortMultipartUpload) > 0);
     site.assert_untouched().await;
 }
 
@@ -63,7 +84,8 @@ async fn restore_that_cannot_end_in_time_leaves_no_database() {
     site.back_up().await;
     let into = format!("{}_back", site.database.name);
     let event = json!({"kind": "database", "backup": "latest", "into": into});
-    site.restore().limit(Duration::from_secs(20)).invoke(&event).await.failure();
+    let failure = site.restore().limit(Duration::from_secs(20)).invoke(&event).await.failure();
+    assert!(failure.contains("90 s"), "{failure}");
     assert!(!site.database_exists(&into).await);
 }
 

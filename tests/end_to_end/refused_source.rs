@@ -5,6 +5,8 @@ use serde_json::json;
 use testing::postgres::USUAL;
 use testing::secrets;
 
+const WRONG: &str = "not the password";
+
 async fn with_secret(site: &Site, change: impl Fn(&mut serde_json::Value)) -> String {
     let server = &site.database.server;
     let mut secret = json!({
@@ -15,6 +17,7 @@ async fn with_secret(site: &Site, change: impl Fn(&mut serde_json::Value)) -> St
     let arn = secrets::create(&secret.to_string()).await;
     let failure = site.backup().with("OFFSITE_DATABASE_SECRET", &arn).invoke(&json!({})).await;
     assert!(!failure.log.contains(&server.password), "the password is in the log");
+    assert!(!failure.log.contains(WRONG), "the wrong password is in the log");
     let failure = failure.failure();
     assert!(!failure.contains(&server.password), "{failure}");
     site.assert_untouched().await;
@@ -24,8 +27,8 @@ async fn with_secret(site: &Site, change: impl Fn(&mut serde_json::Value)) -> St
 #[tokio::test]
 async fn wrong_password_is_said() {
     let site = Site::new(USUAL).await;
-    let failure = with_secret(&site, |secret| secret["password"] = "not the password".into()).await;
-    assert!(failure.contains("password") && !failure.contains("not the password"), "{failure}");
+    let failure = with_secret(&site, |secret| secret["password"] = WRONG.into()).await;
+    assert!(failure.contains("password") && !failure.contains(WRONG), "{failure}");
 }
 
 #[tokio::test]

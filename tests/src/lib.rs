@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 use testing::lambda::Function;
 use testing::postgres::Database;
+use testing::stack::Server;
 use testing::{s3, secrets, unique};
 use vault::{Listing, Vault};
 
@@ -113,24 +114,20 @@ impl Site {
         client.batch_execute(&format!("DROP DATABASE \"{name}\" WITH (FORCE)")).await.expect("DROP DATABASE");
     }
 
-    /// What a stock `pg_dump` says of a database.
+    /// What a stock `pg_dump` says of a database of this server.
     pub fn pg_dump(&self, name: &str) -> String {
-        let program = testing::stack::stack().pg_dump.as_ref().expect("the stack has pg_dump");
-        let output = std::process::Command::new(program)
-            .arg(self.database.server.url(name))
-            .env("PGTZ", "UTC")
-            .output()
-            .expect("run pg_dump");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let text = String::from_utf8(output.stdout).expect("UTF-8");
-        // The one line that differs between two dumps of the same database.
-        text.lines().filter(|line| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict")).fold(
-            String::new(),
-            |mut all, line| {
-                all.push_str(line);
-                all.push('\n');
-                all
-            },
-        )
+        pg_dump(&self.database.server, name)
     }
+}
+
+/// What a stock `pg_dump` says of a database.
+pub fn pg_dump(server: &Server, name: &str) -> String {
+    let program = testing::stack::stack().pg_dump.as_ref().expect("the stack has pg_dump");
+    let output =
+        std::process::Command::new(program).arg(server.url(name)).env("PGTZ", "UTC").output().expect("run pg_dump");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    // The lines that differ between two dumps of the same database.
+    let same = |line: &&str| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict");
+    text.lines().filter(same).flat_map(|line| [line, "\n"]).collect()
 }

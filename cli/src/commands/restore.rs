@@ -63,16 +63,20 @@ impl RestoreDatabase {
         drop(line);
         let restored = &report.restored;
         println!(
-            "database {} is backup {} of {}: {} tables, {} rows, {} of SQL, in {:.1} s; {}",
+            "database {} is {} as of {} (backup {}): {} tables, {} rows, {} of SQL, in {:.1} s; {}",
             restored.database,
-            report.backup,
+            report.source,
             report.snapshot,
+            report.backup,
             restored.tables,
             restored.rows,
             bytes(restored.bytes),
             report.seconds,
             if restored.equal { "every row was read back and is equal" } else { "rows were not read back" },
         );
+        for finding in &report.findings {
+            println!("finding: {finding}");
+        }
         for warning in &report.backup_warnings {
             println!("warning of the backup: {}: {}", warning.message, warning.names.join(", "));
         }

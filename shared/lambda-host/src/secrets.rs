@@ -1,6 +1,6 @@
 use anyhow::{Context, Result, anyhow};
 use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::error::DisplayErrorContext;
+use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
 use zeroize::Zeroizing;
 
 /// Secrets Manager. Secrets are read anew at every run, so that a rotation needs no deployment.
@@ -19,9 +19,31 @@ impl Secrets {
     pub async fn read(&self, id: &str) -> Result<Zeroizing<String>> {
         let answer = self.0.get_secret_value().secret_id(id).send().await;
         let answer = answer
-            .map_err(|error| anyhow!("{}", DisplayErrorContext(error)))
+            .map_err(|error| match error.as_service_error() {
+                Some(refusal) => {
+                    anyhow!(
+                        "{}: {}",
+                        refusal.code().unwrap_or("refused"),
+                        refusal.message().unwrap_or("no reason given")
+                    )
+                }
+                // Without the debug text that the SDK's own chain would add: it holds the response, and so the secret.
+                None => anyhow!("{}", chain(&error)),
+            })
             .with_context(|| format!("read the secret {id} from Secrets Manager"))?;
         let text = answer.secret_string.with_context(|| format!("the secret {id} is binary and not JSON text"))?;
         Ok(Zeroizing::new(text))
     }
+}
+
+/// What an error and its causes say for people.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }

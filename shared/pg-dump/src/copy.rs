@@ -133,13 +133,23 @@ async fn take(rows: &mut Rows, mut piece: &[u8], outlet: &Outlet) -> Result<Resu
 
 /// The place of the row after `row` rows: the same scan of the same snapshot again, without the values.
 async fn ctid_of(session: &Session, slice: &Slice, row: u64) -> Option<String> {
-    session.cancel().await.ok()?;
-    release(session).await.ok()?;
     let sql = format!(
         "SELECT ctid::text FROM ONLY {}{} OFFSET {row} LIMIT 1",
         slice.name(),
         slice.condition().unwrap_or_default()
     );
-    let rows = session.client.query(&sql, &[]).await.ok()?;
-    rows.first().map(|row| row.get(0))
+    session.cancel().await.ok()?;
+    // The cancellation may come late, and strike what follows the COPY.
+    for _ in 0..3 {
+        let again = async {
+            session.client.batch_execute("ROLLBACK TO SAVEPOINT slice").await?;
+            session.client.query(&sql, &[]).await
+        };
+        match again.await {
+            Ok(rows) => return rows.first().map(|row| row.get(0)),
+            Err(error) if error.code() == Some(&SqlState::QUERY_CANCELED) => {}
+            Err(_) => return None,
+        }
+    }
+    None
 }

@@ -6,7 +6,7 @@ use sql_volume::{CopyRows, SectionKind};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 /// Finished sections that wait to be taken, at most: reading goes no further ahead.
-const AHEAD: usize = 4;
+const AHEAD: usize = 2;
 /// A buffer that outgrows its section by more than this passes alone.
 pub(crate) const LARGE: usize = 4 << 20;
 

@@ -156,7 +156,7 @@ async fn truncate_alter_and_drop_in_the_middle_wait_and_change_nothing_in_the_du
         assert!(rows > 90_000 && rows < 100_000, "{statement}: {rows}");
         assert_eq!(target, 10);
         assert!(summary.blocked[0].query.as_ref().unwrap().starts_with(statement), "{:?}", summary.blocked);
-        assert!(summary.blocked[0].waited >= Duration::from_millis(300));
+        assert!(!summary.blocked[0].waited.is_zero());
     }
 }
 

@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::manifest::About;
 use crate::progress::Progress;
 use crate::report::{DatabaseBackupReport, Load};
-use crate::volumes::{IndexHead, SectionSink, Volumes, volumes};
+use crate::volumes::{Abandoned, IndexHead, SectionSink, Volumes, volumes};
 
 /// zstd's level: its default, at which it keeps up with PostgreSQL.
 const LEVEL: i32 = 3;
@@ -36,7 +36,7 @@ pub struct DatabaseBackup<'a> {
     pub dump: DumpOptions,
     /// When the schedule meant it to run.
     pub scheduled: Option<OffsetDateTime>,
-    /// Days for which the vault must lock new objects; `None` if an unlocked vault is allowed (for tests).
+    /// What is asked of the vault's lock.
     pub lock: LockPolicy,
     /// When to give up.
     pub deadline: Deadline,
@@ -90,18 +90,21 @@ impl DatabaseBackup<'_> {
         let totals = plaintexts.totals().clone();
         // Before anything else is decided: the producer ends, by itself or because nobody takes its sections any more.
         drop(plaintexts);
-        let produced = producer.await.map_err(|_| Error::Stopped)?;
+        let produced = producer.await.map_err(|_| Error::Stopped("the dump of the database"))?;
         let (volumes, dumped) = match (uploaded, produced) {
             // The uploader saw the producer's error as a text in its source: the error itself says more.
             (_, Err(Produce::Failed(error))) => return Err(error),
             (Ok(Ok(volumes)), Ok(summary)) => (volumes, summary),
             (Err(error) | Ok(Err(error)), _) => return Err(error),
-            (Ok(Ok(_)), Err(Produce::Abandoned)) => return Err(Error::Stopped),
+            (Ok(Ok(_)), Err(Produce::Abandoned)) => return Err(Error::Stopped("the dump of the database")),
         };
 
         let load = Load::of(&dumped);
         let manifest = about.manifest(&self, &id, volumes, &totals, dumped, lock);
-        let (manifest, summary) = self.deadline.publishing(self.publish(&id, manifest)).await??;
+        let summary = self.deadline.publishing(self.describe(&id, &manifest)).await??;
+        // The one commit point. Not under the deadline: a request that was given up might still be obeyed, and then "nothing was
+        // published" would be a lie. It has seconds of retries of its own.
+        self.vault.commit(&id, Kind::Database, &summary).await?;
         Ok(DatabaseBackupReport::of(&manifest, &summary, load, clock.elapsed()))
     }
 
@@ -139,18 +142,15 @@ impl DatabaseBackup<'_> {
         Ok(stored)
     }
 
-    /// The manifest, and then the summary: the one commit point.
-    async fn publish(&self, id: &BackupId, manifest: Manifest) -> Result<(Manifest, Summary), Error> {
-        let json =
-            serde_json::to_vec(&manifest).map_err(|source| Error::Manifest { backup: id.to_string(), source })?;
+    /// Stores the manifest, which is not visible yet, and makes the summary.
+    async fn describe(&self, id: &BackupId, manifest: &Manifest) -> Result<Summary, Error> {
+        let json = serde_json::to_vec(manifest).map_err(|source| Error::Manifest { backup: id.to_string(), source })?;
         let context = context(self.vault.environment(), Kind::Database, id, MANIFEST);
         let encrypted = envelope::encrypt_to_vec(&json, self.recipients, context)
             .await
             .map_err(|source| Error::Envelope { part: format!("encrypt the manifest of backup {id}"), source })?;
         let stored = self.vault.write_manifest(id, Kind::Database, encrypted.into()).await?;
-        let summary = Summary::of(&manifest, stored.sha256, self.recipients.names());
-        self.vault.commit(id, Kind::Database, &summary).await?;
-        Ok((manifest, summary))
+        Ok(Summary::of(manifest, stored.sha256, self.recipients.names()))
     }
 }
 
@@ -174,19 +174,24 @@ async fn produce(
         };
         let Some(section) = section else { break };
         progress.advance(section.sql.len() as u64);
-        if sink.send(section).await.is_err() {
-            dump.abort().await;
-            return Err(Produce::Abandoned);
+        match deadline.reading(sink.send(section)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(Abandoned)) => {
+                dump.abort().await;
+                return Err(Produce::Abandoned);
+            }
+            Err(error) => return Err(give_up(dump, sink, error).await),
         }
     }
-    match dump.finish().await {
+    let finished = deadline.publishing(dump.finish()).await.and_then(|finished| finished.map_err(Error::from));
+    match finished {
         Ok(summary) => {
             sink.end().await;
             Ok(summary)
         }
         Err(error) => {
             sink.fail(io::Error::other(error.to_string())).await;
-            Err(Produce::Failed(error.into()))
+            Err(Produce::Failed(error))
         }
     }
 }

@@ -66,7 +66,7 @@ pub enum Error {
     NoRecipient,
     /// The run can't fit into the time it has.
     #[error(
-        "{what} has {bytes} bytes, which take at least {} s to move, and this function has {} s left. HINT: Give the function its full 15 minutes, or run the backup with the `offsite` command line in a container.",
+        "{what} has {bytes} bytes, which take at least {} s to move, and this function has {} s left. HINT: Give the function its full 15 minutes; what needs longer than that, `offsite dump` writes from a machine near the database.",
         needed.as_secs(), left.as_secs()
     )]
     DoesNotFit {
@@ -81,7 +81,7 @@ pub enum Error {
     },
     /// The time is up.
     #[error(
-        "{act} was not finished {} s before the function's end, so everything was cancelled and nothing published. HINT: Give the function more memory (its speed grows with it), or run with the `offsite` command line in a container.",
+        "{act} was not finished {} s before the function's end, so everything was cancelled and nothing published. HINT: Give the function more memory, with which its speed grows, and its full 15 minutes.",
         margin.as_secs()
     )]
     Deadline {
@@ -93,7 +93,7 @@ pub enum Error {
     /// The system gave no random numbers.
     #[error("draw random numbers: {0}")]
     Random(String),
-    /// The dump's task was ended from outside.
-    #[error("the dump of the database was stopped from outside")]
-    Stopped,
+    /// A task was ended from outside, or died.
+    #[error("{0} ended without a result. HINT: Run it again; if it happens twice, report the log.")]
+    Stopped(&'static str),
 }

@@ -38,8 +38,7 @@ impl About {
             started,
             snapshot: dump.snapshot_time(),
             inventory: dump.inventory().clone(),
-            requirements: serde_json::to_value(dump.requires())
-                .map_err(|source| Error::Manifest { backup: id.to_string(), source })?,
+            requirements: requirements(dump).map_err(|source| Error::Manifest { backup: id.to_string(), source })?,
         })
     }
 
@@ -114,6 +113,13 @@ fn object_totals(schema: &str, name: &str, digest: RowDigest) -> ObjectTotals {
         bytes: digest.bytes(),
         digest: Some(digest.sum_hex()),
     }
+}
+
+/// What must be there before a restore: the roles, extensions and tablespaces, and how the database is created.
+fn requirements(dump: &Dump) -> Result<serde_json::Value, serde_json::Error> {
+    let mut requirements = serde_json::to_value(dump.requires())?;
+    requirements["database"] = serde_json::to_value(dump.database())?;
+    Ok(requirements)
 }
 
 /// Reads and verifies a backup's manifest: nothing else about the backup is believed.

@@ -98,9 +98,13 @@ pub struct DatabaseRestoreReport {
     pub status: &'static str,
     /// The backup's id.
     pub backup: String,
+    /// The name of the database that was backed up.
+    pub source: String,
     /// The instant that the backup shows.
     #[serde(with = "rfc3339")]
     pub snapshot: OffsetDateTime,
+    /// What is not as it should be with this backup in the vault, and with newer ones that were passed over for that.
+    pub findings: Vec<String>,
     /// What was applied and compared.
     #[serde(flatten)]
     pub restored: pg_restore::RestoreReport,
@@ -120,7 +124,9 @@ impl DatabaseRestoreReport {
         Self {
             status: "ok",
             backup: backup.id.to_string(),
+            source: manifest.source.name.clone(),
             snapshot: manifest.snapshot,
+            findings: backup.findings.iter().map(ToString::to_string).collect(),
             restored,
             backup_warnings: manifest.warnings.clone(),
             seconds: took.as_secs_f64(),

@@ -138,7 +138,7 @@ async fn fetch(volume: &Volume, section: usize) -> Result<(SectionEntry, Vec<u8>
         Err(source) => Err(Error::Section { part, source }),
     })
     .await
-    .map_err(|_| Error::Stopped)?
+    .map_err(|_| Error::Stopped("reading a section"))?
 }
 
 /// The volumes' indexes must continue one another and add up to what the manifest says.
@@ -191,7 +191,7 @@ impl SectionSource for StoredSections {
     async fn next(&mut self) -> Result<Option<(SectionEntry, Vec<u8>)>, SourceError> {
         self.fetch_ahead();
         let Some(fetch) = self.ahead.pop_front() else { return Ok(None) };
-        let (entry, sql) = fetch.await.map_err(|_| Error::Stopped)??;
+        let (entry, sql) = fetch.await.map_err(|_| Error::Stopped("reading a section"))??;
         self.delivered += 1;
         self.progress.advance(sql.len() as u64);
         self.fetch_ahead();

@@ -56,13 +56,15 @@ impl Vault {
             }
             match self.assess(folder).await? {
                 Assessed::NotOne(findings) => passed_over.extend(findings),
-                Assessed::Backup(backup) => {
+                Assessed::Backup(mut backup) => {
                     let meant = match selector {
                         Selector::Latest => backup.timely(),
                         Selector::Before(time) => backup.timely() && backup.summary.snapshot <= *time,
                         Selector::Id(_) => true,
                     };
                     if meant {
+                        // Newer ones that could not be meant: whoever restores must know that this isn't the last.
+                        backup.findings.extend(passed_over);
                         return Ok(*backup);
                     }
                     passed_over.extend(backup.findings);

@@ -74,8 +74,10 @@ fn zstd_decode(plaintext: &[u8]) -> Vec<u8> {
 #[tokio::test]
 async fn producer_that_fails_is_an_error_for_the_uploader() {
     let (sink, mut volumes) = volumes(head(), 1, u64::MAX);
-    assert!(sink.send(data_section(0)).await.is_ok());
-    sink.fail(io::Error::other("the connection was lost")).await;
+    tokio::spawn(async move {
+        assert!(sink.send(data_section(0)).await.is_ok());
+        sink.fail(io::Error::other("the connection was lost")).await;
+    });
     assert_eq!(read(&mut volumes).await.unwrap_err().to_string(), "the connection was lost");
     assert!(!volumes.exhausted());
 }

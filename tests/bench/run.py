@@ -24,7 +24,7 @@ import process  # noqa: E402
 import stage  # noqa: E402
 
 MIB = 1 << 20
-TURNS = 5
+TURNS = 3
 # The bounds that the project sets itself.
 FASTER_THAN = {"zstd": 1.2, "gzip": 4.0}
 MEMORY_BASE, MEMORY_ROWS = 256 * MIB, 3

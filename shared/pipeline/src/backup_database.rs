@@ -99,6 +99,8 @@ impl DatabaseBackup<'_> {
             (Ok(Ok(_)), Err(Produce::Abandoned)) => return Err(Error::Stopped("the dump of the database")),
         };
 
+        let tables = dumped.tables.iter().map(|table| (&table.schema, &table.table));
+        totals.check(dumped.sections, tables).map_err(|what| Error::Incomplete { backup: id.to_string(), what })?;
         let load = Load::of(&dumped);
         let manifest = about.manifest(&self, &id, volumes, &totals, dumped, lock);
         let summary = self.deadline.publishing(self.describe(&id, &manifest)).await??;
@@ -130,8 +132,8 @@ impl DatabaseBackup<'_> {
     async fn upload(&self, id: &BackupId, plaintexts: &mut Volumes) -> Result<Vec<StoredObject>, Error> {
         let mut stored = Vec::new();
         while !plaintexts.exhausted() {
-            let part = volume_part(plaintexts.number() + 1);
             let number = plaintexts.number() + 1;
+            let part = volume_part(number);
             let source = StreamReader::new(Box::pin(plaintexts.open()));
             let context = context(self.vault.environment(), Kind::Database, id, &part);
             let encrypted = Encryptor::new(source, self.recipients, context)

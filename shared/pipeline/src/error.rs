@@ -50,6 +50,16 @@ pub enum Error {
         /// What does not fit what.
         what: String,
     },
+    /// Something was lost between the dump and the volumes.
+    #[error(
+        "backup {backup} is not whole and was not published: {what}. HINT: Run it again; if it happens twice, report the log."
+    )]
+    Incomplete {
+        /// The backup's id.
+        backup: String,
+        /// What is missing.
+        what: String,
+    },
     /// The manifest can't be written as JSON.
     #[error("write the manifest of backup {backup}")]
     Manifest {

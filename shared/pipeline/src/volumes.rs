@@ -84,6 +84,25 @@ pub(crate) struct Totals {
     pub(crate) tables: BTreeMap<(String, String), RowDigest>,
 }
 
+impl Totals {
+    /// Compares what went into the volumes with what the dump says it gave: an empty table counts, too, for it has a section.
+    pub(crate) fn check<'a>(
+        &self,
+        sections: u32,
+        tables: impl Iterator<Item = (&'a String, &'a String)>,
+    ) -> Result<(), String> {
+        if self.sections != u64::from(sections) {
+            return Err(format!("the dump gave {sections} sections, and its volumes hold {}", self.sections));
+        }
+        for (schema, table) in tables {
+            if !self.tables.contains_key(&(schema.clone(), table.clone())) {
+                return Err(format!("its volumes hold nothing of table {schema}.{table}"));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A channel between the dump and the volumes, which close after `limit` bytes of plaintext.
 pub(crate) fn volumes(head: IndexHead, level: i32, limit: u64) -> (SectionSink, Volumes) {
     let (sender, messages) = mpsc::channel(AHEAD);

@@ -97,3 +97,16 @@ async fn producer_learns_that_nobody_takes_its_sections() {
     drop(volumes);
     assert!(sink.send(data_section(0)).await.is_err());
 }
+
+#[tokio::test]
+async fn section_or_table_that_got_lost_on_the_way_is_named() {
+    let (sink, mut volumes) = volumes(head(), 1, u64::MAX);
+    assert!(sink.send(data_section(0)).await.is_ok());
+    tokio::spawn(sink.end());
+    read(&mut volumes).await.unwrap();
+    let (schema, table, other) = ("public".to_owned(), "t".to_owned(), "u".to_owned());
+    let totals = volumes.totals();
+    assert!(totals.check(1, [(&schema, &table)].into_iter()).is_ok());
+    assert!(totals.check(2, [(&schema, &table)].into_iter()).unwrap_err().contains("gave 2 sections"));
+    assert!(totals.check(1, [(&schema, &table), (&schema, &other)].into_iter()).unwrap_err().contains("public.u"));
+}

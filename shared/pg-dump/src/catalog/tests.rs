@@ -35,7 +35,7 @@ fn relation(model: &mut Model, name: &str) {
     model.relations.retain(|_, relation| relation.name != name);
 }
 
-const HIDDEN: [Hidden; 42] = [
+const HIDDEN: &[Hidden] = &[
     ("schema", |m| m.schemas.retain(|_, schema| schema.name != "app"), "schema app"),
     ("extension", |m| m.extensions.retain(|_, extension| extension.name != "citext"), "extension citext"),
     ("enum", |m| m.types.retain(|_, data_type| data_type.name != "mood"), "type public.mood"),

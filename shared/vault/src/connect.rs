@@ -1,50 +1,12 @@
 use std::sync::Arc;
-use std::time::Duration;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::retry::RetryConfig;
-use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::config::{
-    Config, RequestChecksumCalculation, ResponseChecksumValidation, StalledStreamProtectionConfig,
-};
+use s3_call::Patience;
 
 use crate::environment::{Environment, Kind};
 use crate::error::Error;
 use crate::id::BackupId;
 use crate::layout;
-
-/// How long to wait for S3, and how often to ask again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
-    /// Until a connection stands.
-    pub connect: Duration,
-    /// For one try of one call, with its body: 8 MiB must pass in it.
-    pub attempt: Duration,
-    /// For one try of completing a multipart upload, which takes S3 minutes if it is large.
-    pub complete: Duration,
-    /// Without a byte of a body in either direction.
-    pub stall: Duration,
-    /// How often a call is tried.
-    pub tries: u32,
-    /// Before the second try; doubled for each further one.
-    pub pause: Duration,
-    /// The longest pause.
-    pub longest_pause: Duration,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(10),
-            attempt: Duration::from_secs(90),
-            complete: Duration::from_secs(300),
-            stall: Duration::from_secs(20),
-            tries: 5,
-            pause: Duration::from_millis(200),
-            longest_pause: Duration::from_secs(5),
-        }
-    }
-}
 
 /// One environment's backups in one bucket. Cheap to clone.
 #[derive(Clone)]
@@ -103,8 +65,8 @@ impl Vault {
     #[must_use]
     pub fn patience(self, patience: Patience) -> Self {
         self.but(|place| {
-            place.completing = client(place.client.config(), &patience, patience.complete);
-            place.client = client(place.client.config(), &patience, patience.attempt);
+            place.completing = patience.client(&place.client, patience.complete);
+            place.client = patience.client(&place.client, patience.attempt);
             place.patience = patience;
         })
     }
@@ -151,21 +113,4 @@ impl Vault {
     pub(crate) fn not_found(&self, kind: Kind, what: String, findings: Vec<crate::list::Finding>) -> Error {
         Error::NotFound { place: self.describe(kind), what, findings }
     }
-}
-
-/// No retries that we don't see, timeouts for everything, and only the checksums that we ask for.
-fn client(config: &Config, patience: &Patience, attempt: Duration) -> Client {
-    let timeouts =
-        TimeoutConfig::builder().connect_timeout(patience.connect).operation_attempt_timeout(attempt).build();
-    let stalled = StalledStreamProtectionConfig::enabled().grace_period(patience.stall).build();
-    Client::from_conf(
-        config
-            .to_builder()
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts)
-            .stalled_stream_protection(stalled)
-            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
-            .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
-            .build(),
-    )
 }

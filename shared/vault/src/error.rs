@@ -1,4 +1,4 @@
-use crate::call::CallError;
+use s3_call::CallError;
 
 /// Why a call on the vault failed.
 #[derive(Debug, thiserror::Error)]

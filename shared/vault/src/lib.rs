@@ -3,11 +3,11 @@
 //! The only crate that talks S3 to the vault. Key layout, manifest and summary are described in `docs/format/vault.md`.
 
 mod backup;
-mod call;
 mod checksum;
 mod connect;
 mod environment;
 mod error;
+mod failure;
 mod find;
 mod id;
 mod layout;
@@ -21,8 +21,7 @@ mod summary;
 mod upload;
 
 pub use backup::{Backup, ObjectVersion};
-pub use call::CallError;
-pub use connect::{Patience, Vault};
+pub use connect::Vault;
 pub use environment::{Environment, Kind};
 pub use error::Error;
 pub use find::Selector;
@@ -31,6 +30,7 @@ pub use list::{Finding, Listing, Problem, Slot};
 pub use lock::LockStatus;
 pub use manifest::{Manifest, ObjectTotals, Source, Warning};
 pub use object::{ObjectReader, ObjectStream};
+pub use s3_call::{CallError, Patience};
 pub use stored::StoredObject;
 pub use summary::{Summary, VolumeSize};
 pub use upload::PART_BYTES;

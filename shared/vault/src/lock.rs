@@ -1,9 +1,10 @@
 use aws_sdk_s3::types::{DefaultRetention, ObjectLockRetentionMode};
+use s3_call::call;
 use serde::{Deserialize, Serialize};
 
-use crate::call::call;
 use crate::connect::Vault;
 use crate::error::Error;
+use crate::failure::FailedAct;
 
 const HINT: &str = "Create it with Object Lock and a default retention in COMPLIANCE mode; for a test, allow an unlocked vault by its explicit setting.";
 const HINT_DAYS: &str = "Raise the default retention of the bucket, or lower the days that are asked for.";

@@ -8,13 +8,14 @@ use std::task::{Context, Poll};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use s3_call::{CallError, Tries};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::OnceCell;
 use tokio_util::io::StreamReader;
 
-use crate::call::{CallError, Tries};
 use crate::connect::Vault;
 use crate::error::Error;
+use crate::failure::FailedAct;
 
 /// One version of one object. Cheap to clone.
 #[derive(Clone)]

@@ -3,12 +3,13 @@
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ChecksumAlgorithm;
 use bytes::Bytes;
+use s3_call::{Failure, call};
 
-use crate::call::{Failure, call};
 use crate::checksum::{Crc64, sha256};
 use crate::connect::Vault;
 use crate::environment::Kind;
 use crate::error::Error;
+use crate::failure::FailedAct;
 use crate::id::BackupId;
 use crate::layout::{MANIFEST, SUMMARY};
 use crate::stored::StoredObject;
@@ -21,7 +22,7 @@ impl Vault {
     /// [`Error::Call`], [`Error::Exists`], [`Error::Mismatch`].
     pub async fn write_manifest(&self, id: &BackupId, kind: Kind, encrypted: Bytes) -> Result<StoredObject, Error> {
         let key = self.key(id, kind, MANIFEST);
-        self.put(&key, encrypted, "application/octet-stream", Failure::reading).await
+        self.put(&key, encrypted, "application/octet-stream", FailedAct::reading).await
     }
 
     /// Stores the summary, which makes the backup visible: **the one commit point**. To be called when everything else is
@@ -37,7 +38,7 @@ impl Vault {
             return Err(Error::Contradiction { backup: id.to_string(), what });
         }
         let json = serde_json::to_vec_pretty(summary).map_err(|source| Error::Format { what: key.clone(), source })?;
-        self.put(&key, json.into(), "application/json", Failure::committing).await
+        self.put(&key, json.into(), "application/json", FailedAct::committing).await
     }
 
     async fn put(

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use aws_sdk_s3::types::EncodingType;
 use percent_encoding::percent_decode_str;
+use s3_call::{CallError, call};
 
 use crate::backup::ObjectVersion;
-use crate::call::{CallError, call};
 use crate::connect::Vault;
 use crate::error::Error;
+use crate::failure::FailedAct;
 
 /// All that the vault has under one key.
 pub(crate) struct Key {

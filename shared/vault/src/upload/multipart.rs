@@ -1,12 +1,13 @@
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
+use s3_call::{CallError, Failure, call};
 
 use super::combined;
-use crate::call::{CallError, Failure, call};
 use crate::checksum::{Crc64, Sums};
 use crate::connect::Vault;
 use crate::error::Error;
+use crate::failure::FailedAct;
 use crate::put::compare;
 use crate::stored::StoredObject;
 

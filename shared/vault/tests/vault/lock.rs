@@ -87,7 +87,7 @@ async fn missing_vault_is_named() {
         store(&vault, &BackupId::new(now(), "shop").unwrap(), &[b"x"]).await.unwrap_err(),
     ] {
         let text = crate::sample::told(&error);
-        assert!(text.contains("NoSuchBucket") && text.contains("HINT: Check the vault's name."), "{text}");
+        assert!(text.contains("NoSuchBucket") && text.contains("HINT: Check the bucket's name."), "{text}");
     }
     assert!(vault.find(Kind::Files, &vault::Selector::Latest).await.is_err());
 }

@@ -1,17 +1,9 @@
-//! Every S3 call: tried again where that can help, and named by its act where it can't.
-//!
-//! The SDK's own retries are off, because a retry that we don't see would make the answer 412 ambiguous.
-
 use std::error::Error as StdError;
-use std::time::Duration;
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId;
 
-use crate::connect::Patience;
-use crate::error::Error;
-
-type Raw = aws_sdk_s3::config::http::HttpResponse;
+pub(crate) type Raw = aws_sdk_s3::config::http::HttpResponse;
 
 /// What S3 or the network said to one try.
 #[derive(Debug, thiserror::Error)]
@@ -56,9 +48,9 @@ fn hint(code: &str) -> &'static str {
         "AccessDenied" => {
             ". HINT: See whether the role's policy and the bucket's allow this call, and whether the expected account owns the bucket."
         }
-        "NoSuchBucket" => ". HINT: Check the vault's name.",
+        "NoSuchBucket" => ". HINT: Check the bucket's name.",
         "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException" => {
-            ". HINT: Check the vault's Region."
+            ". HINT: Check the bucket's Region."
         }
         "ExpiredToken" | "InvalidAccessKeyId" | "SignatureDoesNotMatch" => ". HINT: Check the credentials.",
         _ => "",
@@ -66,7 +58,8 @@ fn hint(code: &str) -> &'static str {
 }
 
 impl CallError {
-    pub(crate) fn of<E>(error: SdkError<E, Raw>) -> Self
+    /// What the SDK says.
+    pub fn of<E>(error: SdkError<E, Raw>) -> Self
     where
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
@@ -93,14 +86,16 @@ impl CallError {
         }
     }
 
-    pub(crate) fn status(&self) -> Option<u16> {
+    /// HTTP status, if S3 answered.
+    pub fn status(&self) -> Option<u16> {
         match self {
             Self::Answered { status, .. } => Some(*status),
             _ => None,
         }
     }
 
-    pub(crate) fn code(&self) -> &str {
+    /// S3's error code; empty if it did not answer.
+    pub fn code(&self) -> &str {
         match self {
             Self::Answered { code, .. } => code,
             _ => "",
@@ -108,7 +103,7 @@ impl CallError {
     }
 
     /// Another try may end otherwise.
-    fn passing(&self) -> bool {
+    pub(crate) fn passing(&self) -> bool {
         match self {
             Self::NoAnswer(_) | Self::Unreadable(_) | Self::Wrong(_) => true,
             Self::NotSent(_) => false,
@@ -124,7 +119,7 @@ impl CallError {
     }
 
     /// The request may have worked all the same.
-    fn ambiguous(&self) -> bool {
+    pub(crate) fn ambiguous(&self) -> bool {
         match self {
             Self::NoAnswer(_) | Self::Unreadable(_) => true,
             Self::Answered { status, code, .. } => *status >= 500 && code != "SlowDown",
@@ -141,87 +136,4 @@ fn code_of(status: u16) -> &'static str {
         412 => "PreconditionFailed",
         _ => "without a code",
     }
-}
-
-/// A call that failed for good.
-#[derive(Debug)]
-pub(crate) struct Failure {
-    pub(crate) tries: u32,
-    pub(crate) error: CallError,
-    /// Any of the tries may have worked.
-    pub(crate) ambiguous: bool,
-}
-
-impl Failure {
-    /// S3 says that the key of a conditional write exists, and an earlier try of ours may have written it.
-    ///
-    /// Only we know the key's random attempt, so then we have.
-    pub(crate) fn was_stored(&self) -> bool {
-        self.error.status() == Some(412) && self.tries > 1
-    }
-
-    /// For calls that change nothing.
-    pub(crate) fn reading(self, act: impl Into<String>) -> Error {
-        Error::Call { act: act.into(), tries: self.tries, unknown: false, source: self.error }
-    }
-
-    /// For the call that makes a backup visible.
-    pub(crate) fn committing(self, act: impl Into<String>) -> Error {
-        Error::Call { act: act.into(), tries: self.tries, unknown: self.ambiguous, source: self.error }
-    }
-}
-
-/// Tries `send` until it works, fails for good, or patience ends.
-pub(crate) async fn call<T, E, F>(patience: &Patience, mut send: impl FnMut() -> F) -> Result<T, Failure>
-where
-    F: Future<Output = Result<T, SdkError<E, Raw>>>,
-    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
-{
-    let mut tries = Tries::new(patience);
-    loop {
-        match send().await {
-            Ok(answer) => return Ok(answer),
-            Err(error) => tries.failed(CallError::of(error)).await?,
-        }
-    }
-}
-
-/// Counts tries of one call, and waits between them.
-pub(crate) struct Tries<'a> {
-    patience: &'a Patience,
-    tries: u32,
-    ambiguous: bool,
-}
-
-impl<'a> Tries<'a> {
-    pub(crate) fn new(patience: &'a Patience) -> Self {
-        Self { patience, tries: 0, ambiguous: false }
-    }
-
-    /// After so many failures in a row.
-    pub(crate) fn resumed(patience: &'a Patience, failures: u32) -> Self {
-        Self { patience, tries: failures, ambiguous: false }
-    }
-
-    /// Waits before the next try; an error if there is none.
-    pub(crate) async fn failed(&mut self, error: CallError) -> Result<(), Failure> {
-        self.tries += 1;
-        self.ambiguous |= error.ambiguous();
-        if !error.passing() || self.tries >= self.patience.tries {
-            return Err(Failure { tries: self.tries, error, ambiguous: self.ambiguous });
-        }
-        let throttled = matches!(error.code(), "SlowDown" | "TooManyRequests");
-        tokio::time::sleep(pause(self.patience, self.tries, throttled)).await;
-        Ok(())
-    }
-}
-
-/// Half fixed and half random, doubled with every try, four times as long if S3 asked to slow down.
-fn pause(patience: &Patience, tries: u32, throttled: bool) -> Duration {
-    let doubled = patience.pause.saturating_mul(1 << tries.saturating_sub(1).min(16));
-    let longest = doubled.saturating_mul(if throttled { 4 } else { 1 }).min(patience.longest_pause);
-    let mut random = [0];
-    // Without random numbers the pause is the longest.
-    let share = getrandom::fill(&mut random).map_or(255, |()| u32::from(random[0]));
-    longest / 2 + longest / 2 * share / 255
 }

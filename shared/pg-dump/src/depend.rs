@@ -19,9 +19,14 @@ pub(crate) type NodeId = usize;
 pub(crate) enum Subject {
     Schema(u32),
     Extension(u32),
+    Language(u32),
     Collation(u32),
+    Transform(u32),
     Cast(u32),
+    AccessMethod(u32),
     Operator(u32),
+    OperatorClass(u32),
+    OperatorFamily(u32),
     Conversion(u32),
     TextSearch(TextSearchKind, u32),
     Wrapper(u32),
@@ -188,17 +193,17 @@ impl Subject {
     pub(crate) fn rank(self) -> u32 {
         match self {
             Self::Schema(_) => 1,
-            // 2 languages
+            Self::Language(_) => 2,
             Self::Collation(_) => 3,
-            // 4 transforms
+            Self::Transform(_) => 4,
             Self::Extension(_) => 5,
             Self::Type(_) | Self::ShellType(_) => 6,
             Self::Cast(_) => 7,
             Self::Function(_) => 8,
             Self::Aggregate(_) => 9,
-            // 10 access methods
+            Self::AccessMethod(_) => 10,
             Self::Operator(_) => 11,
-            // 12 operator families and classes
+            Self::OperatorClass(_) | Self::OperatorFamily(_) => 12,
             Self::Conversion(_) => 13,
             Self::TextSearch(TextSearchKind::Parser, _) => 14,
             Self::TextSearch(TextSearchKind::Template, _) => 15,
@@ -237,7 +242,7 @@ impl Subject {
     /// Tells kinds of one rank apart: the order of pg_dump's object types.
     pub(crate) fn kind(self) -> u32 {
         match self {
-            Self::ShellType(_) => 1,
+            Self::ShellType(_) | Self::OperatorFamily(_) => 1,
             _ => 0,
         }
     }

@@ -109,11 +109,13 @@ async fn by_themselves(reader: &Reader<'_>) -> Result<HashSet<ObjectId>, Catalog
     for row in reader.rows("what comes with others", sql).await? {
         let id = ObjectId::new(row.oid("class")?, row.oid("oid")?);
         let of = ObjectId::new(row.oid("of_class")?, row.oid("of_oid")?);
+        // Members of an operator class are told with it.
+        let of_family = matches!(id.class, class::FAMILY_OPERATOR | class::FAMILY_FUNCTION);
         match row.letter("kind")? {
             'e' => drop(coming.insert(id)),
             // Of relations, only a composite type's attributes and TOAST come by themselves: an identity column's sequence is told,
             // and a partitioned table depends on its own key.
-            'i' if row.flag("implied")? => drop(coming.insert(id)),
+            'i' if row.flag("implied")? && !of_family => drop(coming.insert(id)),
             // A partition's copy of a constraint or a trigger.
             'P' if matches!(id.class, class::CONSTRAINT | class::TRIGGER) => drop(coming.insert(id)),
             _ => {}

@@ -3,6 +3,7 @@
 //! Each module reads all its objects in one query (`read`), and emits one of them as SQL (`emit`). What an object must come
 //! after is in the graph ([`crate::depend`]); where it stands among the others, in the sort.
 
+pub(crate) mod access_method;
 pub(crate) mod aggregate;
 pub(crate) mod attach;
 pub(crate) mod cast;
@@ -18,8 +19,12 @@ pub(crate) mod extension;
 pub(crate) mod foreign;
 pub(crate) mod function;
 pub(crate) mod index;
+pub(crate) mod language;
 pub(crate) mod large_object;
 pub(crate) mod operator;
+pub(crate) mod operator_class;
+pub(crate) mod operator_family;
+pub(crate) mod operator_member;
 pub(crate) mod policy;
 pub(crate) mod publication;
 pub(crate) mod range;
@@ -30,6 +35,7 @@ pub(crate) mod sequence;
 pub(crate) mod statistics;
 pub(crate) mod table;
 pub(crate) mod text_search;
+pub(crate) mod transform;
 pub(crate) mod trigger;
 pub(crate) mod types;
 pub(crate) mod view;

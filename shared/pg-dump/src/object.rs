@@ -34,18 +34,22 @@ pub(crate) mod class {
     pub(crate) const SERVER: u32 = 1417;
     pub(crate) const USER_MAPPING: u32 = 1418;
     pub(crate) const FOREIGN_DATA_WRAPPER: u32 = 2328;
+    pub(crate) const ACCESS_METHOD: u32 = 2601;
     pub(crate) const FAMILY_OPERATOR: u32 = 2602;
     pub(crate) const FAMILY_FUNCTION: u32 = 2603;
     pub(crate) const COLUMN_DEFAULT: u32 = 2604;
     pub(crate) const CAST: u32 = 2605;
     pub(crate) const CONSTRAINT: u32 = 2606;
     pub(crate) const CONVERSION: u32 = 2607;
+    pub(crate) const LANGUAGE: u32 = 2612;
     /// `pg_largeobject`, by which comments and dependencies name large objects.
     pub(crate) const LARGE_OBJECT: u32 = 2613;
     pub(crate) const SCHEMA: u32 = 2615;
+    pub(crate) const OPERATOR_CLASS: u32 = 2616;
     pub(crate) const OPERATOR: u32 = 2617;
     pub(crate) const RULE: u32 = 2618;
     pub(crate) const TRIGGER: u32 = 2620;
+    pub(crate) const OPERATOR_FAMILY: u32 = 2753;
     /// `pg_largeobject_metadata`, which has their OIDs, owners and privileges.
     pub(crate) const LARGE_OBJECT_METADATA: u32 = 2995;
     pub(crate) const EXTENSION: u32 = 3079;
@@ -53,6 +57,7 @@ pub(crate) mod class {
     pub(crate) const STATISTICS: u32 = 3381;
     pub(crate) const COLLATION: u32 = 3456;
     pub(crate) const EVENT_TRIGGER: u32 = 3466;
+    pub(crate) const TRANSFORM: u32 = 3576;
     pub(crate) const TEXT_SEARCH_DICTIONARY: u32 = 3600;
     pub(crate) const TEXT_SEARCH_PARSER: u32 = 3601;
     pub(crate) const TEXT_SEARCH_CONFIGURATION: u32 = 3602;

@@ -7,9 +7,10 @@ use crate::depend::{self, Dependency};
 use crate::kinds::relation::{Relation, RelationKind};
 use crate::kinds::text_search::TextSearchKind;
 use crate::kinds::{
-    aggregate, cast, collation, column_default, constraint, conversion, default_acl, domain, event_trigger, extension,
-    foreign, function, index, large_object, operator, policy, publication, range, relation, rule, schema, sequence,
-    statistics, text_search, trigger, types,
+    access_method, aggregate, cast, collation, column_default, constraint, conversion, default_acl, domain,
+    event_trigger, extension, foreign, function, index, language, large_object, operator, operator_class,
+    operator_family, operator_member, policy, publication, range, relation, rule, schema, sequence, statistics,
+    text_search, transform, trigger, types,
 };
 use crate::object::{ObjectId, class};
 use crate::version::Version;
@@ -31,8 +32,14 @@ pub(crate) struct Model {
     pub(crate) functions: ByOid<function::Function>,
     pub(crate) aggregates: ByOid<aggregate::Aggregate>,
     pub(crate) collations: ByOid<collation::Collation>,
+    pub(crate) languages: ByOid<language::Language>,
+    pub(crate) transforms: ByOid<transform::Transform>,
+    pub(crate) access_methods: ByOid<access_method::AccessMethod>,
     pub(crate) casts: ByOid<cast::Cast>,
     pub(crate) operators: ByOid<operator::Operator>,
+    pub(crate) operator_classes: ByOid<operator_class::OperatorClass>,
+    pub(crate) operator_families: ByOid<operator_family::OperatorFamily>,
+    pub(crate) operator_members: operator_member::Members,
     pub(crate) conversions: ByOid<conversion::Conversion>,
     pub(crate) text_search: BTreeMap<ObjectId, text_search::TextSearch>,
     pub(crate) wrappers: ByOid<foreign::Wrapper>,
@@ -77,8 +84,14 @@ impl Model {
             functions: function::read(reader).await?,
             aggregates: aggregate::read(reader).await?,
             collations: collation::read(reader).await?,
+            languages: language::read(reader).await?,
+            transforms: transform::read(reader).await?,
+            access_methods: access_method::read(reader).await?,
             casts: cast::read(reader).await?,
             operators: operator::read(reader).await?,
+            operator_classes: operator_class::read(reader).await?,
+            operator_families: operator_family::read(reader).await?,
+            operator_members: operator_member::read(reader).await?,
             conversions: conversion::read(reader).await?,
             text_search: text_search(reader).await?,
             wrappers: foreign::read_wrappers(reader).await?,

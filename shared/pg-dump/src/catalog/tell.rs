@@ -58,9 +58,19 @@ fn tell(model: &Model, within: &Within<'_>, node: &Node, out: &mut Emitter<'_>) 
                 return server.emit(!model.members.contains_key(&server.id()), out);
             }
         }
+        Subject::Language(oid) => {
+            if let Some(language) = model.languages.get(&oid) {
+                let defined = language.id().is_users() && !model.members.contains_key(&language.id());
+                return language.emit(defined, out);
+            }
+        }
         Subject::Collation(_)
+        | Subject::Transform(_)
+        | Subject::AccessMethod(_)
         | Subject::Cast(_)
         | Subject::Operator(_)
+        | Subject::OperatorClass(_)
+        | Subject::OperatorFamily(_)
         | Subject::Conversion(_)
         | Subject::TextSearch(..) => operators::tell(model, node, out),
         Subject::Type(_) | Subject::ShellType(_) => return tell_type(model, within, node, out),

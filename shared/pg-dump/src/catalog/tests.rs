@@ -22,8 +22,15 @@ const SCHEMA: &str = "CREATE SCHEMA app; CREATE EXTENSION citext; \
     CREATE PUBLICATION pu FOR TABLE t; CREATE PUBLICATION ps FOR TABLES IN SCHEMA app; \
     ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC; \
     CREATE FUNCTION g() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; CREATE EVENT TRIGGER et ON sql_drop EXECUTE FUNCTION g(); \
+    CREATE FUNCTION boxed(box, int) RETURNS boolean LANGUAGE sql AS 'SELECT true'; \
     CREATE COLLATION co FROM \"C\"; CREATE CAST (mood AS int) WITH INOUT; \
     CREATE OPERATOR === (LEFTARG = int, RIGHTARG = int, FUNCTION = int4eq); \
+    CREATE OPERATOR === (LEFTARG = box, RIGHTARG = int, FUNCTION = boxed); \
+    CREATE LANGUAGE la HANDLER plpgsql_call_handler; REVOKE USAGE ON LANGUAGE sql FROM PUBLIC; \
+    CREATE TRANSFORM FOR int LANGUAGE sql (FROM SQL WITH FUNCTION prsd_lextype(internal)); \
+    CREATE ACCESS METHOD am TYPE TABLE HANDLER heap_tableam_handler; CREATE OPERATOR FAMILY of USING hash; \
+    CREATE OPERATOR CLASS oc FOR TYPE int USING hash AS OPERATOR 1 =, FUNCTION 1 hashint4(int); \
+    ALTER OPERATOR FAMILY integer_ops USING hash ADD OPERATOR 1 === (box, int); \
     CREATE CONVERSION con FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8; CREATE TEXT SEARCH DICTIONARY di (TEMPLATE = simple); \
     CREATE FOREIGN DATA WRAPPER fo; CREATE SERVER se FOREIGN DATA WRAPPER fo; CREATE USER MAPPING FOR PUBLIC SERVER se; \
     SELECT lo_create(4242); COMMENT ON COLUMN t.b IS 'said'; COMMENT ON INDEX of_t IS 'said';";
@@ -71,6 +78,31 @@ const HIDDEN: &[Hidden] = &[
     ("event trigger", |m| m.event_triggers.clear(), "event trigger et"),
     ("collation", |m| m.collations.clear(), "collation public.co"),
     ("cast", |m| m.casts.clear(), "cast from public.mood to integer"),
+    ("language", |m| m.languages.clear(), "language la"),
+    ("transform", |m| m.transforms.clear(), "transform for integer language sql"),
+    ("access method", |m| m.access_methods.clear(), "access method am"),
+    ("operator class", |m| m.operator_classes.clear(), "operator class public.oc for access method hash"),
+    (
+        "operator family",
+        |m| m.operator_families.retain(|_, f| f.name != "of"),
+        "operator family public.of for access method hash",
+    ),
+    (
+        "operator of a class",
+        |m| m.operator_members.of_class.clear(),
+        "operator 1 (integer, integer) of operator family public.oc for access method hash",
+    ),
+    (
+        "operator of a family",
+        |m| m.operator_members.of_family.clear(),
+        "operator 1 (box, integer) of operator family integer_ops for access method hash",
+    ),
+    (
+        "function of a class",
+        |m| m.operator_members.of_class.clear(),
+        "function 1 (integer, integer) of operator family public.oc",
+    ),
+    ("privileges on a built-in language", |m| m.languages.clear(), "privileges on language sql"),
     ("operator", |m| m.operators.clear(), "operator public.===(integer,integer)"),
     ("conversion", |m| m.conversions.clear(), "conversion public.con"),
     ("text search", |m| m.text_search.clear(), "text search dictionary public.di"),

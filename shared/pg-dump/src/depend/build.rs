@@ -57,6 +57,15 @@ fn operators_and_text_search(model: &Model, graph: &mut Graph) {
         let node = graph.add(subject, Some(collation.id()), schema, &*collation.name);
         graph.nodes[node].ties = vec![Tie::Number(collation.encoding.into())];
     }
+    for language in model.languages.values() {
+        graph.add(Subject::Language(language.oid), Some(language.id()), None, &*language.name);
+    }
+    for transform in model.transforms.values() {
+        graph.add(Subject::Transform(transform.oid), Some(transform.id()), None, &*transform.name);
+    }
+    for method in model.access_methods.values() {
+        graph.add(Subject::AccessMethod(method.oid), Some(method.id()), None, &*method.name);
+    }
     for cast in model.casts.values() {
         graph.add(Subject::Cast(cast.oid), Some(cast.id()), None, &*cast.name);
     }
@@ -64,6 +73,16 @@ fn operators_and_text_search(model: &Model, graph: &mut Graph) {
         let (subject, schema) = (Subject::Operator(operator.oid), Some(operator.schema.as_str()));
         let node = graph.add(subject, Some(operator.id()), schema, &*operator.name);
         graph.nodes[node].ties = operator.ties.clone();
+    }
+    for class in model.operator_classes.values() {
+        let (subject, schema) = (Subject::OperatorClass(class.oid), Some(class.schema.as_str()));
+        let node = graph.add(subject, Some(class.id()), schema, &*class.name);
+        graph.nodes[node].ties = vec![Tie::Text(class.method.clone())];
+    }
+    for family in model.operator_families.values() {
+        let (subject, schema) = (Subject::OperatorFamily(family.oid), Some(family.schema.as_str()));
+        let node = graph.add(subject, Some(family.id()), schema, &*family.name);
+        graph.nodes[node].ties = vec![Tie::Text(family.method.clone())];
     }
     for conversion in model.conversions.values() {
         let (subject, schema) = (Subject::Conversion(conversion.oid), Some(conversion.schema.as_str()));

@@ -1,4 +1,4 @@
-//! Collations, casts, operators, conversions, text search.
+//! Collations, transforms, casts, access methods, operators with their classes and families, conversions, text search.
 
 use crate::catalog::Model;
 use crate::depend::{Node, Subject};
@@ -14,6 +14,16 @@ pub(super) fn tell(model: &Model, node: &Node, out: &mut Emitter<'_>) {
                 collation.emit(out);
             }
         }
+        Subject::Transform(oid) => {
+            if let Some(transform) = model.transforms.get(&oid).filter(|transform| own(transform.id())) {
+                transform.emit(out);
+            }
+        }
+        Subject::AccessMethod(oid) => {
+            if let Some(method) = model.access_methods.get(&oid).filter(|method| own(method.id())) {
+                method.emit(out);
+            }
+        }
         Subject::Cast(oid) => {
             if let Some(cast) = model.casts.get(&oid).filter(|cast| own(cast.id())) {
                 cast.emit(out);
@@ -22,6 +32,17 @@ pub(super) fn tell(model: &Model, node: &Node, out: &mut Emitter<'_>) {
         Subject::Operator(oid) => {
             if let Some(operator) = model.operators.get(&oid).filter(|operator| own(operator.id())) {
                 operator.emit(out);
+            }
+        }
+        Subject::OperatorClass(oid) => {
+            if let Some(class) = model.operator_classes.get(&oid).filter(|class| own(class.id())) {
+                class.emit(out);
+            }
+        }
+        // Members may have been added to any.
+        Subject::OperatorFamily(oid) => {
+            if let Some(family) = model.operator_families.get(&oid) {
+                family.emit(out);
             }
         }
         Subject::Conversion(oid) => {

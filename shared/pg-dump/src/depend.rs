@@ -7,6 +7,7 @@ use crate::object::ObjectId;
 
 mod build;
 mod edges;
+mod inherited;
 
 pub(crate) use build::build;
 pub(crate) use edges::{Dependency, read};

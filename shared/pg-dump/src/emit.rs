@@ -26,6 +26,8 @@ pub(crate) struct Emitter<'a> {
     told: HashSet<ObjectId>,
     /// Comments that have been told, by object and column.
     comments: HashSet<(ObjectId, i32)>,
+    /// Objects whose dependencies on extensions have been told.
+    needing: HashSet<ObjectId>,
     refused: Vec<String>,
 }
 
@@ -35,6 +37,7 @@ pub(crate) struct Emitted {
     pub(crate) roles: BTreeSet<String>,
     pub(crate) told: HashSet<ObjectId>,
     pub(crate) comments: HashSet<(ObjectId, i32)>,
+    pub(crate) needing: HashSet<ObjectId>,
     /// What is known and cannot be restored.
     pub(crate) refused: Vec<String>,
 }
@@ -61,6 +64,7 @@ impl<'a> Emitter<'a> {
             roles: BTreeSet::new(),
             told: HashSet::new(),
             comments: HashSet::new(),
+            needing: HashSet::new(),
             refused: Vec::new(),
         }
     }
@@ -177,7 +181,8 @@ impl<'a> Emitter<'a> {
     }
 
     /// `ALTER … DEPENDS ON EXTENSION …`, each after an empty line, for objects that `pg_depend` ties to an extension by hand.
-    pub(crate) fn extensions_needed(&self, id: ObjectId, statement: &str) -> String {
+    pub(crate) fn extensions_needed(&mut self, id: ObjectId, statement: &str) -> String {
+        self.needing.insert(id);
         self.model
             .extensions_needed(id)
             .map(|extension| format!("\nALTER {statement} DEPENDS ON EXTENSION {};", identifier(extension)))
@@ -185,8 +190,8 @@ impl<'a> Emitter<'a> {
     }
 
     pub(crate) fn finish(self) -> Emitted {
-        let Self { items, roles, told, comments, refused, .. } = self;
-        Emitted { items, roles, told, comments, refused }
+        let Self { items, roles, told, comments, needing, refused, .. } = self;
+        Emitted { items, roles, told, comments, needing, refused }
     }
 }
 

@@ -54,6 +54,12 @@ pub(crate) async fn check(reader: &Reader<'_>, model: &Model, emitted: &Emitted)
         .map(|(id, _)| id)
         .collect();
     names.extend(describe(reader, &left).await?.into_iter().map(|name| format!("comment on {name}")));
+    let untied: BTreeSet<_> = model
+        .needing_extensions()
+        .filter(|id| !emitted.needing.contains(id) && !coming.contains(id) && !missing.contains(id))
+        .collect();
+    let names_of = describe(reader, &untied).await?;
+    names.extend(names_of.into_iter().map(|name| format!("dependency on an extension of {name}")));
     names.sort();
     names.dedup();
     if names.is_empty() { Ok(()) } else { Err(CatalogError::NotDumped(names)) }

@@ -17,6 +17,14 @@ const ZOO: &[(u32, &str)] = &[
     (16, include_str!("fixtures/zoo-16.sql")),
     (17, include_str!("fixtures/zoo-17.sql")),
     (18, include_str!("fixtures/zoo-18.sql")),
+    (13, include_str!("fixtures/zoo-tables.sql")),
+    (13, include_str!("fixtures/zoo-partitions.sql")),
+    (13, include_str!("fixtures/zoo-on-tables.sql")),
+    (14, include_str!("fixtures/zoo-tables-14.sql")),
+    (15, include_str!("fixtures/zoo-tables-15.sql")),
+    (16, include_str!("fixtures/zoo-tables-16.sql")),
+    (17, include_str!("fixtures/zoo-tables-17.sql")),
+    (18, include_str!("fixtures/zoo-tables-18.sql")),
 ];
 
 /// The zoo of a major.

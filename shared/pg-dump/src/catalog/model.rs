@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{CatalogError, Reader, initial};
 use crate::depend::{self, Dependency};
+use crate::kinds::constraint::ConstraintKind;
 use crate::kinds::relation::{Relation, RelationKind};
 use crate::kinds::text_search::TextSearchKind;
 use crate::kinds::{
@@ -119,7 +120,9 @@ impl Model {
         for index in model.indexes.values().filter(|index| index.parent != 0) {
             model.index_partitions.entry(index.parent).or_default().push(index.oid);
         }
-        if !model.version.catalogues_not_null() {
+        if model.version.catalogues_not_null() {
+            model.keep_not_null_of_children();
+        } else {
             model.guess_inherited_not_null();
         }
         model.order_refreshes();
@@ -139,6 +142,11 @@ impl Model {
         let public =
             id.class == class::SCHEMA && self.schemas.get(&id.oid).is_some_and(|schema| schema.name == "public");
         if public { None } else { self.initial_privileges.get(&(id, column)).map(String::as_str) }
+    }
+
+    /// Objects that were tied to extensions by hand.
+    pub(crate) fn needing_extensions(&self) -> impl Iterator<Item = ObjectId> {
+        self.extensions_needed.keys().copied()
     }
 
     pub(crate) fn extensions_needed(&self, id: ObjectId) -> impl Iterator<Item = &str> {
@@ -197,6 +205,34 @@ impl Model {
         })
     }
 
+    /// A valid NOT NULL whose parent's isn't valid comes with its own table: the parent's is told after the data, as not valid.
+    fn keep_not_null_of_children(&mut self) {
+        let not_null = self.constraints.values().filter(|constraint| constraint.kind == ConstraintKind::NotNull);
+        let invalid: BTreeSet<(u32, i16)> = not_null
+            .filter(|constraint| !constraint.validated)
+            .map(|constraint| (constraint.table, constraint.column))
+            .collect();
+        let mut kept = Vec::new();
+        for relation in self.relations.values().filter(|relation| !relation.parents.is_empty()) {
+            for column in relation.columns.iter().filter(|column| column.not_null.is_some()) {
+                let mut inherited = self.inherited(relation, &column.name);
+                if inherited.any(|(parent, parents_column)| invalid.contains(&(parent.oid, parents_column.number))) {
+                    kept.push((relation.oid, column.number));
+                }
+            }
+        }
+        self.set_local(&kept, true);
+    }
+
+    fn set_local(&mut self, not_nulls: &[(u32, i16)], local: bool) {
+        for (table, number) in not_nulls {
+            let columns = self.relations.get_mut(table).into_iter().flat_map(|relation| &mut relation.columns);
+            for not_null in columns.filter(|column| column.number == *number).filter_map(|c| c.not_null.as_mut()) {
+                not_null.local = local;
+            }
+        }
+    }
+
     /// Before PostgreSQL 18 nobody knows whose NOT NULL it is: if a parent has it, it counts as the parent's.
     fn guess_inherited_not_null(&mut self) {
         let mut inherited = Vec::new();
@@ -207,12 +243,7 @@ impl Model {
                 }
             }
         }
-        for (table, number) in inherited {
-            let columns = self.relations.get_mut(&table).into_iter().flat_map(|relation| &mut relation.columns);
-            for not_null in columns.filter(|column| column.number == number).filter_map(|c| c.not_null.as_mut()) {
-                not_null.local = false;
-            }
-        }
+        self.set_local(&inherited, false);
     }
 
     /// Finds what each materialised view reads, and marks those that cannot be filled because one of these has no rows.

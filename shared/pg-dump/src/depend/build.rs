@@ -1,6 +1,6 @@
 //! Makes the graph: a node for everything there is to tell, and the edges that `pg_depend` does not have.
 
-use super::{Graph, NodeId, Role, Subject, Tie, edges};
+use super::{Graph, NodeId, Role, Subject, Tie, edges, inherited};
 use crate::catalog::Model;
 use crate::kinds::constraint::ConstraintKind;
 use crate::kinds::relation::{Relation, RelationKind};
@@ -207,6 +207,7 @@ fn indexes_and_constraints(model: &Model, graph: &mut Graph) {
             graph.nodes[node].repair.apart = true;
         }
     }
+    inherited::checks(model, graph);
     for key in model.constraints.values().filter(|constraint| constraint.kind == ConstraintKind::Foreign) {
         if let Some(node) = graph.find(Subject::ForeignKey(key.oid)) {
             need_attached(model, graph, node, key.index);

@@ -88,11 +88,13 @@ impl Aggregate {
             'r' => lines.push("PARALLEL = restricted".to_owned()),
             _ => {}
         }
-        let definition = format!(
+        let mut definition = format!(
             "CREATE AGGREGATE {schema}.{name}({}) (\n    {}\n);\n",
             star(&function.arguments),
             lines.join(",\n    ")
         );
+        let routine = format!("ROUTINE {schema}.{name}({})", function.argument_types.join(", "));
+        definition.push_str(&out.extensions_needed(function.id(), &routine));
         let signature = format!("{name}({})", star(&function.identity));
         let tag = format!("{}({})", function.name, star(&function.argument_types.join(", ")));
         let item = Item::new("AGGREGATE", tag).schema(&function.schema).owner(&function.owner);

@@ -41,20 +41,25 @@ pub(crate) struct Constraint {
     pub(crate) refers_to: u32,
     /// Constraint of a parent that this one is a partition's copy of, or 0.
     pub(crate) parent: u32,
+    /// The column of a NOT NULL, or 0.
+    pub(crate) column: i16,
     pub(crate) deferrable: bool,
     pub(crate) deferred: bool,
+    /// Declared here, not only inherited.
     pub(crate) local: bool,
     pub(crate) validated: bool,
-    /// `CHECK (…)` and the like, as the server writes it; `None` for plain primary keys and unique constraints.
-    pub(crate) definition: Option<String>,
+    /// Whether its last column is a period: WITHOUT OVERLAPS.
+    period: bool,
+    /// `CHECK (…)` and the like, as the server writes it; `None` for primary keys and unique constraints.
+    definition: Option<String>,
 }
 
 pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Constraint>, CatalogError> {
     let sql = format!(
         "SELECT c.oid, c.conname AS name, c.contype AS kind, c.conrelid AS table, c.contypid AS domain, c.conindid AS index, \
-         c.confrelid AS refers_to, c.conparentid AS parent, c.condeferrable AS deferrable, c.condeferred AS deferred, \
-         c.conislocal AS local, c.convalidated AS validated, \
-         CASE WHEN c.contype IN ('c', 'n', 'f', 'x') OR {period} THEN pg_get_constraintdef(c.oid) END AS definition \
+         c.confrelid AS refers_to, CASE WHEN c.contype = 'n' THEN coalesce(c.conkey[1], 0) ELSE 0 END AS column, c.conparentid AS parent, c.condeferrable AS deferrable, c.condeferred AS deferred, \
+         c.conislocal AS local, c.convalidated AS validated, {period} AS period, \
+         CASE WHEN c.contype IN ('c', 'n', 'f', 'x') THEN pg_get_constraintdef(c.oid) END AS definition \
          FROM pg_constraint c LEFT JOIN pg_class t ON t.oid = c.conrelid \
          WHERE coalesce(t.relpersistence, 'p') <> 't' AND c.oid >= 16384",
         period = reader.version.constraint_period(),
@@ -84,10 +89,12 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Constraint
             index: row.oid("index")?,
             refers_to: row.oid("refers_to")?,
             parent: row.oid("parent")?,
+            column: row.number("column")?,
             deferrable: row.flag("deferrable")?,
             deferred: row.flag("deferred")?,
             local: row.flag("local")?,
             validated: row.flag("validated")?,
+            period: row.flag("period")?,
             definition: row.fragment("definition")?,
         };
         constraints.insert(oid, constraint);
@@ -118,9 +125,16 @@ impl Constraint {
     pub(crate) fn emit(&self, relation: &Relation, index: Option<&Index>, out: &mut Emitter<'_>) {
         let (foreign, table, name) = (relation.foreign(), relation.qualified(), identifier(&self.name));
         let mut tablespace = None;
+        out.told(self.id());
         let (kind, definition) = match (self.kind, index) {
+            // The parent's goes down to the children, as not valid.
+            (ConstraintKind::Check, _) if !self.local && self.validated => {
+                ("CHECK CONSTRAINT", format!("ALTER {foreign}TABLE {table} VALIDATE CONSTRAINT {name};\n"))
+            }
+            (ConstraintKind::Check | ConstraintKind::NotNull, _) if !self.local => {
+                return self.comment(relation, out);
+            }
             (ConstraintKind::Check | ConstraintKind::NotNull, _) => {
-                // Without ONLY: it goes down to the children.
                 let kind = if self.kind == ConstraintKind::Check { "CHECK CONSTRAINT" } else { "CONSTRAINT" };
                 (kind, format!("ALTER {foreign}TABLE {table}\n    ADD CONSTRAINT {name} {};\n", self.definition()))
             }
@@ -140,7 +154,6 @@ impl Constraint {
             }
             (_, None) => return,
         };
-        out.told(self.id());
         let mut item = Item::new(kind, format!("{} {}", relation.name, self.name)).schema(&relation.schema);
         item.tablespace = tablespace;
         out.item(item.owner(&relation.owner).definition(definition));
@@ -160,7 +173,8 @@ impl Constraint {
         if index.nulls_not_distinct {
             sql.push_str(" NULLS NOT DISTINCT");
         }
-        sql.push_str(&format!(" ({})", names(keys)));
+        let period = if self.period { " WITHOUT OVERLAPS" } else { "" };
+        sql.push_str(&format!(" ({}{period})", names(keys)));
         if !included.is_empty() {
             sql.push_str(&format!(" INCLUDE ({})", names(included)));
         }

@@ -74,16 +74,19 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Index>, Ca
 }
 
 /// What only ALTER can say of an index, be it a constraint's or not.
-pub(super) fn properties(index: &Index, relation: &Relation, out: &Emitter<'_>) -> String {
+pub(super) fn properties(index: &Index, relation: &Relation, out: &mut Emitter<'_>) -> String {
     let (foreign, table, name) = (relation.foreign(), relation.qualified(), identifier(&index.name));
     let mut sql = String::new();
+    let qualified = qualified(&relation.schema, &index.name);
+    for (column, target) in &index.statistics {
+        sql.push_str(&format!("ALTER INDEX {qualified} ALTER COLUMN {column} SET STATISTICS {target};\n"));
+    }
     if index.clustered {
         sql.push_str(&format!("\nALTER {foreign}TABLE {table} CLUSTER ON {name};\n"));
     }
     if index.replica_identity {
         sql.push_str(&format!("\nALTER {foreign}TABLE ONLY {table} REPLICA IDENTITY USING INDEX {name};\n"));
     }
-    let qualified = qualified(&relation.schema, &index.name);
     sql.push_str(&out.extensions_needed(index.id(), &format!("INDEX {qualified}")));
     sql
 }
@@ -98,10 +101,6 @@ impl Index {
         let name = identifier(&self.name);
         if self.constraint == 0 {
             let mut definition = format!("{};\n", self.definition);
-            for (column, target) in &self.statistics {
-                let index = qualified(&relation.schema, &self.name);
-                definition.push_str(&format!("ALTER INDEX {index} ALTER COLUMN {column} SET STATISTICS {target};\n"));
-            }
             definition.push_str(&properties(self, relation, out));
             let item = Item::new("INDEX", &*self.name).schema(&relation.schema).owner(&relation.owner);
             out.item(item.tablespace(&self.tablespace).definition(definition));

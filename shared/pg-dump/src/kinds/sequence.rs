@@ -91,7 +91,6 @@ impl Sequence {
                     definition.push_str(&format!("    AS {}\n", self.data_type));
                 }
                 definition.push_str(&format!("{};\n", self.options()));
-                definition.push_str(&out.extensions_needed(relation.id(), &format!("SEQUENCE {name}")));
                 out.item(item("SEQUENCE").definition(definition).alter_owner(format!("SEQUENCE {name}")));
                 if let Some((_, table, column)) = owning {
                     let column = format!("{}.{}", table.qualified(), identifier(&column.name));

@@ -23,7 +23,6 @@ pub(crate) fn emit(relation: &Relation, inline: &Inline<'_>, out: &mut Emitter<'
     let mut definition = create(relation, inline, out);
     definition.push_str(&alterations(relation, out.model.version));
     let statement = format!("{} {}", relation.type_name(), relation.qualified());
-    definition.push_str(&out.extensions_needed(relation.id(), &statement));
 
     let mut item = Item::new(relation.type_name(), &*relation.name).schema(&relation.schema).owner(&relation.owner);
     item.tablespace = Some(relation.tablespace.clone());

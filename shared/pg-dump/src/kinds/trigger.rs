@@ -62,10 +62,10 @@ impl Trigger {
             _ => None,
         };
         let mut definition = if self.clone { String::new() } else { format!("{};\n", self.definition) };
+        definition.push_str(&out.extensions_needed(self.id(), &format!("TRIGGER {name} ON {table}")));
         if let Some(state) = state {
             definition.push_str(&format!("\nALTER {}TABLE {table} {state} TRIGGER {name};\n", relation.foreign()));
         }
-        definition.push_str(&out.extensions_needed(self.id(), &format!("TRIGGER {name} ON {table}")));
         out.told(self.id());
         out.told(ObjectId::new(class::CONSTRAINT, self.constraint));
         let item = Item::new("TRIGGER", format!("{} {}", relation.name, self.name)).schema(&relation.schema);

@@ -11,7 +11,7 @@ use crate::kinds::table;
 pub(super) struct Within<'a> {
     /// Expressions of columns in CREATE TABLE, by table.
     pub(super) defaults: BTreeMap<u32, table::Defaults<'a>>,
-    /// Constraints in CREATE TABLE, by table; in order of their names.
+    /// Constraints in CREATE TABLE, by table; NOT NULLs by column, then the others in order of their names.
     pub(super) checks: BTreeMap<u32, Vec<u32>>,
     /// Constraints in CREATE DOMAIN, by type; in order of their names.
     pub(super) domain_checks: BTreeMap<u32, Vec<u32>>,
@@ -47,7 +47,11 @@ pub(super) fn within<'a>(model: &'a Model, graph: &Graph) -> Within<'a> {
     }
     let (mut checks, mut domain_checks) = (BTreeMap::<_, Vec<u32>>::new(), BTreeMap::<_, Vec<u32>>::new());
     let mut constraints: Vec<_> = model.constraints.values().collect();
-    constraints.sort_by(|a, b| a.name.cmp(&b.name));
+    // NOT NULLs of tables come first, in the order of their columns.
+    constraints.sort_by_key(|constraint| {
+        let column = if constraint.table == 0 { 0 } else { constraint.column };
+        (column == 0, column, &constraint.name)
+    });
     for constraint in constraints {
         let kind = matches!(constraint.kind, ConstraintKind::Check | ConstraintKind::NotNull);
         // Valid NOT NULLs have no node: they are a column's.

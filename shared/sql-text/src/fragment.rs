@@ -22,6 +22,9 @@ pub enum FragmentError {
     /// A whole statement was expected.
     #[error("it is not one whole statement")]
     NotAStatement,
+    /// Where a token ends depends on who reads it: a number runs into a word, or an `E'…'` goes on after a line end.
+    #[error("it reads differently to different programs at byte {0}")]
+    Ambiguous(usize),
     /// Parentheses or `BEGIN ATOMIC … END` don't match.
     #[error("its parentheses or BEGIN and END do not match")]
     Unbalanced,
@@ -67,9 +70,22 @@ pub fn check_statement(sql: &str) -> Result<(), FragmentError> {
 /// The end of the first statement, or `None` if the text ends well before one does.
 fn scan(sql: &str, mut boundary: Boundary) -> Result<Option<usize>, FragmentError> {
     let mut lexer = Lexer::new(sql.as_bytes());
+    lexer.set_continued(false);
+    let mut escapes_before = false;
     while let Some(token) = lexer.next_token().map_err(|open| FragmentError::Unterminated(open.construct))? {
+        let text = &sql.as_bytes()[token.range.clone()];
+        // To the server, the second of two literals may be a part of the first, in which backslashes escape; to psql it never is.
         match token.kind {
-            TokenKind::Word => boundary.word(&sql.as_bytes()[token.range]),
+            TokenKind::Literal if escapes_before && text.starts_with(b"'") => {
+                return Err(FragmentError::Ambiguous(token.range.start));
+            }
+            TokenKind::Literal => escapes_before = text.starts_with(b"e") || text.starts_with(b"E"),
+            TokenKind::Space | TokenKind::LineComment => {}
+            _ => escapes_before = false,
+        }
+        match token.kind {
+            TokenKind::Junk => return Err(FragmentError::Ambiguous(token.range.start)),
+            TokenKind::Word => boundary.word(text),
             TokenKind::Open => boundary.open(),
             TokenKind::Close if !boundary.close() => return Err(FragmentError::Unbalanced),
             TokenKind::Backslash => return Err(FragmentError::Backslash(token.range.start)),
@@ -118,6 +134,8 @@ mod tests {
             "(a -- why\n + 1)",
             "$$ ; \\ $$",
             "\"a;b\\\"",
+            "'a'\n'b'",
+            "E'a' || 'b'",
             "/* ; \\ */ 1",
             "(INSERT INTO a VALUES (1); DELETE FROM b)",
         ] {
@@ -140,6 +158,10 @@ mod tests {
             ("(1", Unbalanced),
             ("1)(", Unbalanced),
             ("BEGIN ATOMIC\n SELECT 1;\nEND", Semicolon(22)),
+            ("E'a'\n'b'", Ambiguous(5)),
+            ("E'a' -- why\n'b'", Ambiguous(12)),
+            ("1e'\\''", Ambiguous(0)),
+            ("$1a$b$", Ambiguous(0)),
         ] {
             assert_eq!(check_fragment(sql), Err(error), "{sql}");
         }

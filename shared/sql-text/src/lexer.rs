@@ -10,6 +10,7 @@ pub struct Lexer<'a> {
     input: &'a [u8],
     position: usize,
     standard_strings: bool,
+    continued: bool,
 }
 
 /// A piece of the input.
@@ -48,6 +49,9 @@ pub enum TokenKind {
     Backslash,
     /// A `:` that is neither `::` nor `:=`.
     Colon,
+    /// A number or a parameter that runs into a word, as `1e` or `$1a$b$`. No server from 15 on takes it, and what it is cut into
+    /// depends on the version.
+    Junk,
     /// Operators, numbers, parameters, other punctuation.
     Other,
 }
@@ -89,12 +93,18 @@ pub struct Unterminated {
 impl<'a> Lexer<'a> {
     /// A lexer of `input`, which begins outside of any token.
     pub fn new(input: &'a [u8]) -> Self {
-        Self { input, position: 0, standard_strings: true }
+        Self { input, position: 0, standard_strings: true, continued: true }
     }
 
     /// Sets `standard_conforming_strings`: if off, a backslash escapes in plain literals too.
     pub fn set_standard_strings(&mut self, on: bool) {
         self.standard_strings = on;
+    }
+
+    /// Sets whether a literal goes on after a line end, as the server has it. To psql, which lexes line by line, what follows is
+    /// a literal of its own.
+    pub(crate) fn set_continued(&mut self, on: bool) {
+        self.continued = on;
     }
 
     /// Where the next token begins.
@@ -135,16 +145,15 @@ impl<'a> Lexer<'a> {
             b'u' | b'U' if self.input[start + 1..].starts_with(b"&\"") => {
                 (TokenKind::QuotedIdentifier, self.quoted_identifier(start, start + 2)?)
             }
-            _ if is_word_start(first) => {
-                (TokenKind::Word, self.run(start, |byte| is_word_start(byte) || byte.is_ascii_digit() || byte == b'$'))
-            }
+            _ if is_word_start(first) => (TokenKind::Word, self.run(start, is_word)),
             b'(' => (TokenKind::Open, start + 1),
             b')' => (TokenKind::Close, start + 1),
             b';' => (TokenKind::Semicolon, start + 1),
             b'\\' => (TokenKind::Backslash, start + 1),
             b':' if matches!(self.at(start + 1), Some(b':' | b'=')) => (TokenKind::Other, start + 2),
             b':' => (TokenKind::Colon, start + 1),
-            _ if first.is_ascii_digit() => (TokenKind::Other, self.run(start, |byte| byte.is_ascii_digit())),
+            b'.' if self.at(start + 1).is_some_and(|byte| byte.is_ascii_digit()) => self.number(start),
+            _ if first.is_ascii_digit() => self.number(start),
             // An operator byte for byte: so "--" and "/*" end it, as in PostgreSQL.
             _ => (TokenKind::Other, start + 1),
         };
@@ -205,14 +214,14 @@ impl<'a> Lexer<'a> {
                 position = found + 2;
             };
             match self.continuation(end) {
-                Some(next) => quote = next,
-                None => return Ok(end),
+                Some(next) if self.continued => quote = next,
+                _ => return Ok(end),
             }
         }
     }
 
     /// A literal goes on, in the mode of its first part, if a quote follows after white space that has a line end (the rule
-    /// `quotecontinue` of `scan.l`; psql, which lexes line by line, doesn't know it, and no dump needs it).
+    /// `quotecontinue` of `scan.l`).
     fn continuation(&self, end: usize) -> Option<usize> {
         let (mut position, mut line_end) = (end, false);
         loop {
@@ -241,11 +250,39 @@ impl<'a> Lexer<'a> {
         }
     }
 
+    /// A number, from its first digit or point.
+    fn number(&self, start: usize) -> (TokenKind, usize) {
+        let digits = |from| self.run(from, |byte| byte.is_ascii_digit());
+        let mut end = digits(start);
+        // Two points are PL/pgSQL's range.
+        if self.at(end) == Some(b'.') && (end == start || self.at(end + 1) != Some(b'.')) {
+            end = digits(end + 1);
+        }
+        if matches!(self.at(end), Some(b'e' | b'E')) {
+            let signed = end + 1 + usize::from(matches!(self.at(end + 1), Some(b'+' | b'-')));
+            if self.at(signed).is_some_and(|byte| byte.is_ascii_digit()) {
+                end = digits(signed);
+            } else if signed > end + 1 {
+                // The sign goes with it: what looks like the comment of `1e--` is none.
+                return (TokenKind::Junk, signed);
+            }
+        }
+        self.junk(end)
+    }
+
+    /// What a number or a parameter is that ends at `end`, and where it does: psql 16 and later take a word behind it with it.
+    fn junk(&self, end: usize) -> (TokenKind, usize) {
+        if self.at(end).is_some_and(is_word_start) {
+            return (TokenKind::Junk, self.run(end, is_word));
+        }
+        (TokenKind::Other, end)
+    }
+
     /// A dollar-quoted string, a parameter, or a lone dollar.
     fn dollar(&self, start: usize) -> Result<(TokenKind, usize), Unterminated> {
         let first = self.at(start + 1);
         if first.is_some_and(|byte| byte.is_ascii_digit()) {
-            return Ok((TokenKind::Other, self.run(start + 1, |byte| byte.is_ascii_digit())));
+            return Ok(self.junk(self.run(start + 1, |byte| byte.is_ascii_digit())));
         }
         let tag_end = self.run(start + 1, |byte| is_word_start(byte) || byte.is_ascii_digit());
         if self.at(tag_end) != Some(b'$') {
@@ -265,6 +302,10 @@ fn is_space(byte: u8) -> bool {
 
 fn is_word_start(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
+}
+
+fn is_word(byte: u8) -> bool {
+    is_word_start(byte) || byte.is_ascii_digit() || byte == b'$'
 }
 
 #[cfg(test)]

@@ -91,9 +91,22 @@ fn dollar_quotes_end_only_at_their_own_tag() {
 fn dollars_in_words_and_parameters_open_nothing() {
     assert_eq!(tokens("a$b$c"), [(Word, "a$b$c")]);
     assert_eq!(tokens("$1 + $22"), [(Other, "$1"), (Other, "+"), (Other, "$22")]);
-    assert_eq!(tokens("$1a$"), [(Other, "$1"), (Word, "a$")]);
     assert_eq!(tokens("$ x"), [(Other, "$"), (Word, "x")]);
     assert_eq!(tokens("1$$;$$"), [(Other, "1"), (DollarQuoted, "$$;$$")]);
+}
+
+#[test]
+fn numbers_that_run_into_words_are_junk() {
+    for sql in ["1", "1.5", ".5", "1.", "1e5", "1.5E-10", ".5e+1", "$1"] {
+        assert_eq!(tokens(sql), [(Other, sql)]);
+    }
+    for sql in ["1a", "1e", "1e5x", "1.a$b$", ".5é", "$1a$", "$1a$b$c", "0x1F", "1_000"] {
+        assert_eq!(tokens(sql), [(Junk, sql)]);
+    }
+    assert_eq!(tokens("1e'\\'"), [(Junk, "1e"), (Literal, "'\\'")]);
+    assert_eq!(tokens("1e+x"), [(Junk, "1e+"), (Word, "x")]);
+    assert_eq!(tokens("1e--x"), [(Junk, "1e-"), (Other, "-"), (Word, "x")]);
+    assert_eq!(tokens("1..2"), [(Other, "1"), (Other, "."), (Other, ".2")]);
 }
 
 #[test]

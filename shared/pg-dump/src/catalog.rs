@@ -25,6 +25,7 @@ pub(crate) use rows::{Reader, Row, rows};
 
 use crate::emit::{Emitted, Item, Pass, Section};
 use crate::inventory::{self, RowVersions};
+use crate::roles::{self, Roles};
 use crate::version::Version;
 use crate::{depend, properties, sort};
 
@@ -34,6 +35,8 @@ pub(crate) struct Catalog {
     pub(crate) database: DatabaseProperties,
     /// What the definitions refer to and do not make.
     pub(crate) requires: Requirements,
+    /// What it rests on, beside the dump.
+    pub(crate) roles: Roles,
     /// Tables with rows to dump: extensions' configuration tables first, in the order of their foreign keys; then by name.
     pub(crate) tables: Vec<TableData>,
     /// Sequences whose values are to be set.
@@ -82,10 +85,12 @@ impl Catalog {
 
         let (tables, sequences) = data::read(model, &graph, &order);
         let large_objects = model.large_objects.iter().flat_map(|group| group.oids.iter().copied()).collect();
-        let counts = emitted.counts();
         let requires = requirements(&emitted);
+        let roles = roles::read(reader, &database, &requires.roles).await?;
+        let mut counts = emitted.counts();
+        counts.insert("ROLE".to_owned(), roles.count);
         let entries = entries(emitted.items);
-        Ok(Self { database, requires, tables, sequences, large_objects, version, entries, counts, row_versions })
+        Ok(Self { database, requires, roles, tables, sequences, large_objects, version, entries, counts, row_versions })
     }
 
     /// The banner and the settings under which the rest is to be run; no object.
@@ -114,7 +119,7 @@ impl Catalog {
         "--\n-- PostgreSQL database dump complete\n--\n\n"
     }
 
-    /// How many entries of each kind there are, by the kinds' names in the headers.
+    /// How many entries of each kind there are, by the kinds' names in the headers, and roles beside them.
     pub(crate) fn inventory(&self) -> &BTreeMap<String, u64> {
         &self.counts
     }

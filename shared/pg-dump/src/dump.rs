@@ -26,6 +26,7 @@ const ENDING: Duration = Duration::from_secs(5);
 pub struct Dump {
     database: DatabaseProperties,
     requires: Requirements,
+    roles: String,
     inventory: BTreeMap<String, u64>,
     tables: Vec<DumpedTable>,
     warnings: Vec<Warning>,
@@ -68,7 +69,13 @@ impl Dump {
         &self.requires
     }
 
-    /// Number of objects in the dump, by kind.
+    /// SQL for psql, in UTF-8, that is no part of the dump: the roles it rests on, without passwords, their memberships and settings, and
+    /// the database's own properties.
+    pub fn roles(&self) -> &str {
+        &self.roles
+    }
+
+    /// Number of objects in the dump, by kind, and of roles beside it.
     pub fn inventory(&self) -> &BTreeMap<String, u64> {
         &self.inventory
     }

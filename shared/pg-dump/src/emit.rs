@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use sql_text::quote::{identifier, literal};
 
 pub(crate) use item::{Item, Pass, Section};
-pub(crate) use privileges::AccessList;
+pub(crate) use privileges::{AccessList, of_database as database_privileges};
 
 use crate::catalog::{CatalogError, Model};
 use crate::object::ObjectId;

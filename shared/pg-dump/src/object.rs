@@ -31,6 +31,7 @@ pub(crate) mod class {
     pub(crate) const FUNCTION: u32 = 1255;
     pub(crate) const RELATION: u32 = 1259;
     pub(crate) const DEFAULT_ACL: u32 = 826;
+    pub(crate) const DATABASE: u32 = 1262;
     pub(crate) const SERVER: u32 = 1417;
     pub(crate) const USER_MAPPING: u32 = 1418;
     pub(crate) const FOREIGN_DATA_WRAPPER: u32 = 2328;

@@ -134,6 +134,26 @@ impl Version {
         )
     }
 
+    /// `LOCALE_PROVIDER` of CREATE DATABASE.
+    pub(crate) fn knows_locale_providers(self) -> bool {
+        self.major() >= 15
+    }
+
+    /// Who granted a membership. Before 16 he may be gone, and granting in his name means nothing.
+    pub(crate) fn membership_grantor(self) -> &'static str {
+        self.since(16, "m.grantor", "0")
+    }
+
+    /// Whether a member has its role's privileges without asking for them: before 16 the member's own attribute.
+    pub(crate) fn membership_inherits(self) -> &'static str {
+        self.since(16, "m.inherit_option", "NULL")
+    }
+
+    /// Whether a member may SET ROLE: before 16 each may.
+    pub(crate) fn membership_sets(self) -> &'static str {
+        self.since(16, "m.set_option", "NULL")
+    }
+
     /// The database's ICU rules.
     pub(crate) fn icu_rules(self) -> &'static str {
         self.since(16, "d.daticurules", "NULL")

@@ -49,7 +49,11 @@ impl Dump {
 
     async fn start(opened: Opened, options: DumpOptions) -> Result<Self, Error> {
         let Opened { server, leader, side, workers, ours, snapshot, mut catalog } = opened;
-        let warnings = set_aside_unlogged(&server, &leader, &mut catalog).await?;
+        let mut warnings = set_aside_unlogged(&server, &leader, &mut catalog).await?;
+        let unread = std::mem::take(&mut catalog.roles.unread);
+        if !unread.is_empty() {
+            warnings.push(Warning { code: "roles-not-read", objects: unread });
+        }
         let (before, after) = definitions(&catalog, &server, &side, options.section_bytes).await?;
 
         let sizes = slices::sizes(&leader, &catalog.tables).await?;
@@ -82,6 +86,7 @@ impl Dump {
             tables: dumped,
             database: catalog.database,
             requires: catalog.requires,
+            roles: catalog.roles.sql,
             warnings,
             estimate,
             snapshot,

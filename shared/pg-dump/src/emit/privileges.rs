@@ -4,6 +4,7 @@ use sql_text::quote::{identifier, qualified};
 
 use super::Target;
 use crate::catalog::{CatalogError, Row, array};
+use crate::object::{ObjectId, class};
 
 /// Privileges of an object: `relacl` and the like, as the text of an `aclitem[]`.
 #[derive(Clone, Debug, Default)]
@@ -60,6 +61,13 @@ pub(super) fn statements(
 pub(super) fn defaults(target: &Target<'_>, prefix: &str, list: &AccessList) -> Result<Statements, CatalogError> {
     let current = list.current.as_deref().unwrap_or_default();
     difference(target, None, target.kind, prefix, current, &list.default)
+}
+
+/// The same for a database, whose quoted name is `name`.
+pub(crate) fn of_database(name: &str, owner: &str, list: &AccessList) -> Result<String, CatalogError> {
+    let id = ObjectId::new(class::DATABASE, 0);
+    let target = Target { id, column: 0, kind: "DATABASE", name, schema: None, owner };
+    Ok(statements(&target, None, list, None)?.sql)
 }
 
 fn difference(
@@ -151,6 +159,7 @@ fn vocabulary(kind: &str, column: bool) -> Option<Vec<(char, &'static str)>> {
         "FUNCTION" | "FUNCTIONS" | "PROCEDURE" | "AGGREGATE" => vec![('X', "EXECUTE")],
         "LANGUAGE" | "TYPE" | "TYPES" | "FOREIGN DATA WRAPPER" | "FOREIGN SERVER" => vec![('U', "USAGE")],
         "SCHEMA" | "SCHEMAS" => vec![('C', "CREATE"), ('U', "USAGE")],
+        "DATABASE" => vec![('C', "CREATE"), ('c', "CONNECT"), ('T', "TEMPORARY")],
         "LARGE OBJECT" | "LARGE OBJECTS" => vec![('r', "SELECT"), ('w', "UPDATE")],
         _ => return None,
     })
@@ -214,7 +223,6 @@ fn name(text: &str) -> Option<(String, &str)> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::object::ObjectId;
 
     fn sql(
         kind: &'static str,

@@ -104,7 +104,7 @@ async fn objects(reader: &Reader<'_>, names: &mut Vec<String>) -> Result<Vec<Obj
 }
 
 /// Objects that come with others: members of extensions, what is internal to something, temporary and TOAST relations, labels of
-/// enums, indexes that are not valid — and what belongs to one of these.
+/// enums, operators that another one's COMMUTATOR only announced, indexes that are not valid — and what belongs to one of these.
 async fn by_themselves(reader: &Reader<'_>) -> Result<HashSet<ObjectId>, CatalogError> {
     let sql = "SELECT d.classid AS class, d.objid AS oid, d.refclassid AS of_class, d.refobjid AS of_oid, d.deptype AS kind, \
          coalesce(c.relkind IN ('c', 't'), true) AS implied FROM pg_depend d \
@@ -139,6 +139,7 @@ async fn by_themselves(reader: &Reader<'_>) -> Result<HashSet<ObjectId>, Catalog
              WHERE n.nspname ~ '^pg_(temp_|toast_temp_)' \
          UNION ALL SELECT 2615, n.oid, false FROM pg_namespace n WHERE n.nspname ~ '^pg_(toast|temp_|toast_temp_)' \
          UNION ALL SELECT 3501, e.oid, false FROM pg_enum e \
+         UNION ALL SELECT 2617, o.oid, false FROM pg_operator o WHERE o.oprcode = 0 \
          UNION ALL SELECT 1259, i.indexrelid, false FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid \
              WHERE NOT ((i.indisvalid OR t.relkind = 'p') AND i.indisready) \
          UNION ALL SELECT d.classid, d.objid, true FROM pg_depend d WHERE d.deptype = 'e'";

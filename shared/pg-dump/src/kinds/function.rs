@@ -19,7 +19,7 @@ pub(crate) struct Function {
     pub(crate) kind: char,
     /// Types of the input arguments, as SQL.
     pub(crate) argument_types: Vec<String>,
-    /// Their names alone, for the sort.
+    /// Schema and name of each of them, for the sort.
     pub(crate) argument_names: Vec<String>,
     /// Arguments with names, modes and defaults.
     pub(crate) arguments: String,
@@ -36,8 +36,9 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Function>,
          acldefault('f', p.proowner) AS acldefault, p.prokind AS kind, \
          ARRAY(SELECT format_type(a.type, NULL) FROM unnest(p.proargtypes) WITH ORDINALITY a(type, place) ORDER BY a.place) \
              AS argument_types, \
-         ARRAY(SELECT t.typname FROM unnest(p.proargtypes) WITH ORDINALITY a(type, place) \
-             JOIN pg_type t ON t.oid = a.type ORDER BY a.place) AS argument_names, \
+         ARRAY(SELECT x.name FROM unnest(p.proargtypes) WITH ORDINALITY a(type, place) \
+             JOIN pg_type t ON t.oid = a.type JOIN pg_namespace m ON m.oid = t.typnamespace, \
+             unnest(ARRAY[m.nspname, t.typname]) WITH ORDINALITY x(name, part) ORDER BY a.place, x.part) AS argument_names, \
          pg_get_function_arguments(p.oid) AS arguments, pg_get_function_identity_arguments(p.oid) AS identity, \
          pg_get_function_result(p.oid) AS result, p.proretset AS returns_set, p.prosrc AS source, p.probin AS binary, \
          {body} AS body, p.provolatile AS volatile, p.proisstrict AS strict, p.prosecdef AS security_definer, \

@@ -14,7 +14,7 @@ pub(crate) struct Operator {
     pub(crate) schema: String,
     pub(crate) name: String,
     owner: String,
-    /// What tells operators of a name apart: prefix before infix, then their types' names.
+    /// What tells operators of a name apart: their kind, then their types' schemas and names.
     pub(crate) ties: Vec<Tie>,
     /// `(left, right)`, with `NONE` for none.
     types: String,
@@ -32,11 +32,13 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Operator>,
     // An operator that was only announced by another's COMMUTATOR has no function.
     let sql = format!(
         "SELECT o.oid, n.nspname AS schema, o.oprname AS name, r.rolname AS owner, o.oprkind AS kind, o.oprcode AS function, \
-         CASE WHEN o.oprleft <> 0 THEN format_type(o.oprleft, NULL) END AS left, format_type(o.oprright, NULL) AS right, \
-         l.typname AS left_name, t.typname AS right_name, {commutator} AS commutator, {negator} AS negator, \
+         CASE WHEN o.oprleft <> 0 THEN format_type(o.oprleft, NULL) END AS left, \
+         CASE WHEN o.oprright <> 0 THEN format_type(o.oprright, NULL) END AS right, \
+         ln.nspname AS left_schema, l.typname AS left_name, tn.nspname AS right_schema, t.typname AS right_name, {commutator} AS commutator, {negator} AS negator, \
          o.oprcanmerge AS merges, o.oprcanhash AS hashes, o.oprrest AS restrict, o.oprjoin AS join \
          FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace LEFT JOIN pg_roles r ON r.oid = o.oprowner \
-         LEFT JOIN pg_type l ON l.oid = o.oprleft LEFT JOIN pg_type t ON t.oid = o.oprright \
+         LEFT JOIN pg_type l ON l.oid = o.oprleft LEFT JOIN pg_namespace ln ON ln.oid = l.typnamespace \
+         LEFT JOIN pg_type t ON t.oid = o.oprright LEFT JOIN pg_namespace tn ON tn.oid = t.typnamespace \
          WHERE o.oid >= 16384 AND o.oprcode <> 0",
         commutator = named("oprcom"),
         negator = named("oprnegate"),
@@ -66,11 +68,16 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Operator>,
         clause("RESTRICT", row.text("restrict")?);
         clause("JOIN", row.text("join")?);
         let or_none = |name: &Option<String>| name.clone().unwrap_or_else(|| "NONE".to_owned());
-        let ties = vec![
-            Tie::Number(i64::from(row.letter("kind")? == 'b')),
-            Tie::Text(row.optional("left_name")?.unwrap_or_default()),
-            Tie::Text(row.optional("right_name")?.unwrap_or_default()),
-        ];
+        // Postfix (until 13), prefix, infix; then by their types.
+        let place = match row.letter("kind")? {
+            'r' => 0,
+            'l' => 1,
+            _ => 2,
+        };
+        let mut ties = vec![Tie::Number(place)];
+        for column in ["left_schema", "left_name", "right_schema", "right_name"] {
+            ties.push(Tie::Text(row.optional(column)?.unwrap_or_default()));
+        }
         let types = format!("({}, {})", or_none(&left), or_none(&right));
         let oid = row.oid("oid")?;
         operators.insert(oid, Operator { oid, schema, name, owner, ties, types, clauses });

@@ -154,14 +154,15 @@ fn base(row: &Row) -> Result<Vec<String>, CatalogError> {
             _ => "int4",
         }
     ));
-    if let Some(storage) = match row.letter("storage")? {
-        'e' => Some("external"),
-        'x' => Some("extended"),
-        'm' => Some("main"),
-        _ => None,
-    } {
-        lines.push(format!("STORAGE = {storage}"));
-    }
+    lines.push(format!(
+        "STORAGE = {}",
+        match row.letter("storage")? {
+            'e' => "external",
+            'x' => "extended",
+            'm' => "main",
+            _ => "plain",
+        }
+    ));
     if row.flag("by_value")? {
         lines.push("PASSEDBYVALUE".to_owned());
     }

@@ -1,6 +1,6 @@
 //! Languages, operator families and base types: what pg_dump loses of them, and what is special to some server.
 
-use super::faithful::assert_comes_back;
+use super::faithful::{assert_comes_back, assert_faithful};
 use testing::postgres::{MAJORS, USUAL};
 
 #[tokio::test]
@@ -67,4 +67,12 @@ async fn a_language_without_functions_of_the_databases_own_names_them() {
     let dump = assert_comes_back(USUAL, sql).await;
     let wanted = "CREATE TRUSTED PROCEDURAL LANGUAGE mine HANDLER pg_catalog.plpgsql_call_handler INLINE pg_catalog.plpgsql_inline_handler;\n";
     assert!(dump.contains(wanted), "{dump}");
+}
+
+#[tokio::test]
+async fn postfix_operators_of_postgresql_13_come_back() {
+    let sql = "CREATE FUNCTION f(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1'; \
+         CREATE OPERATOR !! (LEFTARG = int, FUNCTION = f); CREATE OPERATOR !! (RIGHTARG = int, FUNCTION = f); \
+         COMMENT ON OPERATOR !! (int, NONE) IS 'postfix'";
+    assert_faithful("13", sql).await;
 }

@@ -5,6 +5,8 @@
 mod faithful;
 #[path = "schema/operators.rs"]
 mod operators;
+#[path = "schema/found.rs"]
+mod found;
 
 use faithful::{assert_faithful, roles, schema_of};
 use testing::postgres::{Database, MAJORS, USUAL};

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use super::{CatalogError, Reader};
 use crate::object::ObjectId;
 
-/// Comments by object and column: `pg_description`.
+/// Comments by object and column: `pg_description`, where DROP SUBSCRIPTION leaves the comment behind.
 pub(super) async fn comments(reader: &Reader<'_>) -> Result<BTreeMap<(ObjectId, i32), String>, CatalogError> {
     let sql = "SELECT classoid, objoid, objsubid, description FROM pg_description \
-         WHERE objoid >= 16384 OR classoid IN ('pg_namespace'::regclass, 'pg_largeobject'::regclass)";
+         WHERE (objoid >= 16384 OR classoid IN ('pg_namespace'::regclass, 'pg_largeobject'::regclass)) \
+         AND (classoid <> 'pg_subscription'::regclass OR objoid IN (SELECT subid FROM pg_stat_subscription))";
     let mut comments = BTreeMap::new();
     for row in reader.rows("comments", sql).await? {
         let id = ObjectId::new(row.oid("classoid")?, row.oid("objoid")?);

@@ -205,7 +205,7 @@ impl Model {
         })
     }
 
-    /// A valid NOT NULL whose parent's isn't valid comes with its own table: the parent's is told after the data, as not valid.
+    /// A valid NOT NULL while no parent's is valid comes with its own table: the parent's is told after the data, as not valid.
     fn keep_not_null_of_children(&mut self) {
         let not_null = self.constraints.values().filter(|constraint| constraint.kind == ConstraintKind::NotNull);
         let invalid: BTreeSet<(u32, i16)> = not_null
@@ -215,8 +215,10 @@ impl Model {
         let mut kept = Vec::new();
         for relation in self.relations.values().filter(|relation| !relation.parents.is_empty()) {
             for column in relation.columns.iter().filter(|column| column.not_null.is_some()) {
-                let mut inherited = self.inherited(relation, &column.name);
-                if inherited.any(|(parent, parents_column)| invalid.contains(&(parent.oid, parents_column.number))) {
+                let inherited = || self.inherited(relation, &column.name);
+                if inherited().any(|(parent, parents_column)| invalid.contains(&(parent.oid, parents_column.number)))
+                    && !inherited().any(|(_, parents_column)| parents_column.not_null.is_some())
+                {
                     kept.push((relation.oid, column.number));
                 }
             }

@@ -29,17 +29,27 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Operator>,
              JOIN pg_namespace m ON m.oid = q.oprnamespace WHERE q.oid = o.{column})"
         )
     };
+    // As `regprocedure` names it; `regproc` would qualify built-in functions that are overloaded.
+    let function = |column: &str| {
+        format!(
+            "(SELECT CASE m.nspname WHEN 'pg_catalog' THEN '' ELSE quote_ident(m.nspname) || '.' END || quote_ident(p.proname) \
+             FROM pg_proc p JOIN pg_namespace m ON m.oid = p.pronamespace WHERE p.oid = o.{column})"
+        )
+    };
     // An operator that was only announced by another's COMMUTATOR has no function.
     let sql = format!(
-        "SELECT o.oid, n.nspname AS schema, o.oprname AS name, r.rolname AS owner, o.oprkind AS kind, o.oprcode AS function, \
+        "SELECT o.oid, n.nspname AS schema, o.oprname AS name, r.rolname AS owner, o.oprkind AS kind, {function} AS function, \
          CASE WHEN o.oprleft <> 0 THEN format_type(o.oprleft, NULL) END AS left, \
          CASE WHEN o.oprright <> 0 THEN format_type(o.oprright, NULL) END AS right, \
          ln.nspname AS left_schema, l.typname AS left_name, tn.nspname AS right_schema, t.typname AS right_name, {commutator} AS commutator, {negator} AS negator, \
-         o.oprcanmerge AS merges, o.oprcanhash AS hashes, o.oprrest AS restrict, o.oprjoin AS join \
+         o.oprcanmerge AS merges, o.oprcanhash AS hashes, {restrict} AS restrict, {join} AS join \
          FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace LEFT JOIN pg_roles r ON r.oid = o.oprowner \
          LEFT JOIN pg_type l ON l.oid = o.oprleft LEFT JOIN pg_namespace ln ON ln.oid = l.typnamespace \
          LEFT JOIN pg_type t ON t.oid = o.oprright LEFT JOIN pg_namespace tn ON tn.oid = t.typnamespace \
          WHERE o.oid >= 16384 AND o.oprcode <> 0",
+        function = function("oprcode"),
+        restrict = function("oprrest"),
+        join = function("oprjoin"),
         commutator = named("oprcom"),
         negator = named("oprnegate"),
     );
@@ -50,7 +60,7 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Operator>,
         let (left, right) = (row.optional("left")?, row.optional("right")?);
         let mut clauses = vec![format!("FUNCTION = {}", row.text("function")?)];
         let mut clause = |word: &str, value: Option<&String>| {
-            clauses.extend(value.filter(|value| *value != "-").map(|value| format!("{word} = {value}")));
+            clauses.extend(value.map(|value| format!("{word} = {value}")));
         };
         clause("LEFTARG", left.as_ref());
         clause("RIGHTARG", right.as_ref());
@@ -62,11 +72,11 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Operator>,
         if row.flag("hashes")? {
             clauses.push("HASHES".to_owned());
         }
-        let mut clause = |word: &str, value: String| {
-            clauses.extend(Some(value).filter(|value| value != "-").map(|value| format!("{word} = {value}")));
+        let mut clause = |word: &str, value: Option<&String>| {
+            clauses.extend(value.map(|value| format!("{word} = {value}")));
         };
-        clause("RESTRICT", row.text("restrict")?);
-        clause("JOIN", row.text("join")?);
+        clause("RESTRICT", row.optional("restrict")?.as_ref());
+        clause("JOIN", row.optional("join")?.as_ref());
         let or_none = |name: &Option<String>| name.clone().unwrap_or_else(|| "NONE".to_owned());
         // Postfix (until 13), prefix, infix; then by their types.
         let place = match row.letter("kind")? {

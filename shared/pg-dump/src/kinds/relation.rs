@@ -95,7 +95,10 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Relation>,
              AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid <> 0 AND d.deptype IN ('a', 'i') \
          LEFT JOIN pg_init_privs i ON i.classoid = 'pg_class'::regclass AND i.objoid = c.oid AND i.objsubid = 0 \
          WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'c') AND c.relpersistence <> 't' \
-         AND (c.oid >= 16384 OR (n.nspname = 'pg_catalog' AND c.relacl IS DISTINCT FROM i.initprivs))";
+         AND (c.oid >= 16384 OR (n.nspname = 'pg_catalog' AND (c.relacl IS DISTINCT FROM i.initprivs \
+             OR EXISTS (SELECT FROM pg_attribute a LEFT JOIN pg_init_privs j ON j.classoid = 'pg_class'::regclass \
+                 AND j.objoid = a.attrelid AND j.objsubid = a.attnum \
+                 WHERE a.attrelid = c.oid AND a.attacl IS DISTINCT FROM j.initprivs))))";
     let mut relations = BTreeMap::new();
     for row in reader.rows("tables", sql).await? {
         let relation = relation(reader, &row)?;

@@ -13,9 +13,9 @@ pub(crate) fn emit_view(relation: &Relation, dummy: bool, out: &mut Emitter<'_>)
     let definition = if dummy {
         let columns = relation.columns.iter().filter(|column| !column.dropped).map(|column| {
             let collation = column.collation.as_ref().map(|c| format!(" COLLATE {c}")).unwrap_or_default();
-            format!("    NULL::{}{collation} AS {}", column.data_type, identifier(&column.name))
+            format!("\n    NULL::{}{collation} AS {}", column.data_type, identifier(&column.name))
         });
-        format!("CREATE VIEW {name} AS\nSELECT\n{};\n", columns.collect::<Vec<_>>().join(",\n"))
+        format!("CREATE VIEW {name} AS\nSELECT{};\n", columns.collect::<Vec<_>>().join(","))
     } else {
         format!("CREATE VIEW {name}{};\n", query(relation))
     };

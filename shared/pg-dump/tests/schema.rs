@@ -3,10 +3,10 @@
 
 #[path = "schema/faithful.rs"]
 mod faithful;
-#[path = "schema/operators.rs"]
-mod operators;
 #[path = "schema/found.rs"]
 mod found;
+#[path = "schema/operators.rs"]
+mod operators;
 
 use faithful::{assert_faithful, roles, schema_of};
 use testing::postgres::{Database, MAJORS, USUAL};

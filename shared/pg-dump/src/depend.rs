@@ -65,6 +65,8 @@ pub(crate) enum Subject {
     Publication(u32),
     PublishedTable(u32),
     PublishedSchema(u32),
+    /// Place among the subscriptions.
+    Subscription(usize),
     DefaultAcl(u32),
     EventTrigger(u32),
     Refresh(u32),
@@ -233,7 +235,7 @@ impl Subject {
             Self::Publication(_) => 37,
             Self::PublishedTable(_) => 38,
             Self::PublishedSchema(_) => 39,
-            // 40 subscriptions
+            Self::Subscription(_) => 40,
             Self::DefaultAcl(_) => 41,
             Self::EventTrigger(_) => 42,
             Self::Refresh(_) => 43,

@@ -2,11 +2,12 @@
 
 mod item;
 mod privileges;
+mod remarks;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use sql_text::quote::{identifier, literal};
+use sql_text::quote::identifier;
 
 pub(crate) use item::{Item, Pass, Section};
 pub(crate) use privileges::{AccessList, of_database as database_privileges};
@@ -26,6 +27,8 @@ pub(crate) struct Emitter<'a> {
     told: HashSet<ObjectId>,
     /// Comments that have been told, by object and column.
     comments: HashSet<(ObjectId, i32)>,
+    /// Security labels that have been told, likewise.
+    labels: HashSet<(ObjectId, i32)>,
     /// Objects whose dependencies on extensions have been told.
     needing: HashSet<ObjectId>,
     refused: Vec<String>,
@@ -37,6 +40,7 @@ pub(crate) struct Emitted {
     pub(crate) roles: BTreeSet<String>,
     pub(crate) told: HashSet<ObjectId>,
     pub(crate) comments: HashSet<(ObjectId, i32)>,
+    pub(crate) labels: HashSet<(ObjectId, i32)>,
     pub(crate) needing: HashSet<ObjectId>,
     /// What is known and cannot be restored.
     pub(crate) refused: Vec<String>,
@@ -64,6 +68,7 @@ impl<'a> Emitter<'a> {
             roles: BTreeSet::new(),
             told: HashSet::new(),
             comments: HashSet::new(),
+            labels: HashSet::new(),
             needing: HashSet::new(),
             refused: Vec::new(),
         }
@@ -107,25 +112,6 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    /// `COMMENT ON …`, if there is a comment.
-    pub(crate) fn comment(&mut self, target: &Target<'_>) {
-        if let Some(text) = self.model.comment(target.id, target.column) {
-            self.comment_text(target, text);
-        }
-    }
-
-    /// `COMMENT ON …` with a text, which may be empty to remove what initdb says.
-    pub(crate) fn comment_text(&mut self, target: &Target<'_>, text: &str) {
-        let schema = target.schema.map(|schema| format!("{}.", identifier(schema))).unwrap_or_default();
-        let statement = format!("COMMENT ON {} {schema}{} IS {};\n", target.kind, target.name, literal(text));
-        let mut item = Item::new("COMMENT", format!("{} {}", target.kind, target.name)).owner(target.owner);
-        item.schema = target.schema.map(str::to_owned);
-        // What is said of an event trigger or of a view's rows waits for it.
-        item.pass = if target.kind == "EVENT TRIGGER" { Pass::AfterPrivileges } else { Pass::Main };
-        self.comments.insert((target.id, target.column));
-        self.item(item.definition(statement));
-    }
-
     /// `GRANT` and `REVOKE`, where privileges differ from those that a new object has.
     pub(crate) fn privileges(&mut self, target: &Target<'_>, list: &AccessList) -> Result<(), CatalogError> {
         self.column_privileges(target, None, list)
@@ -138,21 +124,34 @@ impl<'a> Emitter<'a> {
         column: Option<&str>,
         list: &AccessList,
     ) -> Result<(), CatalogError> {
-        let initial = self.model.initial_privileges(target.id, target.column);
-        let statements = privileges::statements(target, column, list, initial)?;
-        // Of what initdb made, privileges are all there is to tell.
-        if !target.id.is_users() {
-            self.told.insert(target.id);
-        }
-        if statements.sql.is_empty() {
-            return Ok(());
-        }
-        self.roles.extend(statements.roles);
         let tag = match column {
             Some(column) => format!("COLUMN {}.{column}", target.name),
             None => format!("{} {}", target.kind, target.name),
         };
-        let mut item = Item::new("ACL", tag).owner(target.owner).definition(statements.sql);
+        self.privileges_of_all(std::slice::from_ref(target), tag, column, list)
+    }
+
+    /// The same privileges on several objects, as one entry.
+    pub(crate) fn privileges_of_all(
+        &mut self,
+        targets: &[Target<'_>],
+        tag: String,
+        column: Option<&str>,
+        list: &AccessList,
+    ) -> Result<(), CatalogError> {
+        let mut sql = String::new();
+        for target in targets {
+            let initial = self.model.initial_privileges(target.id, target.column);
+            let statements = privileges::statements(target, column, list, initial)?;
+            // Of what initdb made, privileges are all there is to tell.
+            if !target.id.is_users() {
+                self.told.insert(target.id);
+            }
+            sql.push_str(&statements.sql);
+            self.roles.extend(statements.roles);
+        }
+        let Some(target) = targets.first().filter(|_| !sql.is_empty()) else { return Ok(()) };
+        let mut item = Item::new("ACL", tag).owner(target.owner).definition(sql);
         item.schema = target.schema.map(str::to_owned);
         item.pass = Pass::Privileges;
         self.item(item);
@@ -190,8 +189,8 @@ impl<'a> Emitter<'a> {
     }
 
     pub(crate) fn finish(self) -> Emitted {
-        let Self { items, roles, told, comments, needing, refused, .. } = self;
-        Emitted { items, roles, told, comments, needing, refused }
+        let Self { items, roles, told, comments, labels, needing, refused, .. } = self;
+        Emitted { items, roles, told, comments, labels, needing, refused }
     }
 }
 

@@ -45,7 +45,8 @@ pub(crate) async fn check(reader: &Reader<'_>, model: &Model, emitted: &Emitted)
     }
     names.extend(describe(reader, &missing).await?);
     names.extend(changed_built_ins(reader, emitted).await?);
-    names.extend(security_labels(reader).await?);
+    names.extend(subscriptions(reader, emitted).await?);
+    names.extend(security_labels(reader, emitted).await?);
 
     let left: BTreeSet<_> = model
         .comments()
@@ -65,8 +66,8 @@ pub(crate) async fn check(reader: &Reader<'_>, model: &Model, emitted: &Emitted)
     if names.is_empty() { Ok(()) } else { Err(CatalogError::NotDumped(names)) }
 }
 
-/// All rows that users made, in all catalogs with OIDs. Subscriptions and user mappings, which only a superuser may read, are
-/// named through what everyone may.
+/// All rows that users made, in all catalogs with OIDs. User mappings, which only a superuser may read, are found through what
+/// everyone may.
 async fn objects(reader: &Reader<'_>, names: &mut Vec<String>) -> Result<Vec<ObjectId>, CatalogError> {
     let sql = "SELECT c.relname AS name, c.oid, has_column_privilege(c.oid, a.attnum, 'SELECT') AS readable \
          FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'oid' AND NOT a.attisdropped \
@@ -94,11 +95,6 @@ async fn objects(reader: &Reader<'_>, names: &mut Vec<String>) -> Result<Vec<Obj
     let mut objects = Vec::new();
     for row in reader.rows("all objects", &sql).await? {
         objects.push(ObjectId::new(row.oid("class")?, row.oid("oid")?));
-    }
-    let sql = "SELECT s.subname AS name FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid \
-         WHERE d.datname = current_database()";
-    for row in reader.rows("subscriptions", sql).await? {
-        names.push(format!("subscription {}", row.text("name")?));
     }
     Ok(objects)
 }
@@ -192,11 +188,35 @@ async fn changed_built_ins(reader: &Reader<'_>, emitted: &Emitted) -> Result<Vec
     Ok(names)
 }
 
-async fn security_labels(reader: &Reader<'_>) -> Result<Vec<String>, CatalogError> {
-    let sql = "SELECT pg_describe_object(l.classoid, l.objoid, l.objsubid) AS name FROM pg_seclabel l \
+/// Subscriptions, by their names, which everyone may read.
+async fn subscriptions(reader: &Reader<'_>, emitted: &Emitted) -> Result<Vec<String>, CatalogError> {
+    let sql = "SELECT s.subname AS name FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid \
+         WHERE d.datname = current_database()";
+    let mut names = Vec::new();
+    for row in reader.rows("subscriptions", sql).await? {
+        let name = format!("subscription {}", row.text("name")?);
+        let told =
+            emitted.items.iter().any(|item| item.kind == "SUBSCRIPTION" && name["subscription ".len()..] == item.tag);
+        let refused = emitted.refused.iter().any(|refused| refused.split(',').next() == Some(&name));
+        if !told && !refused {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+/// Labels on what no extension brings.
+async fn security_labels(reader: &Reader<'_>, emitted: &Emitted) -> Result<Vec<String>, CatalogError> {
+    let sql = "SELECT l.classoid AS class, l.objoid AS oid, l.objsubid AS column, \
+         pg_describe_object(l.classoid, l.objoid, l.objsubid) AS name FROM pg_seclabel l \
          WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = l.classoid AND d.objid = l.objoid AND d.deptype = 'e')";
-    let rows = reader.rows("security labels", sql).await?;
-    rows.iter().map(|row| Ok(format!("security label on {}", row.text("name")?))).collect()
+    let mut names = Vec::new();
+    for row in reader.rows("security labels", sql).await? {
+        if !emitted.labels.contains(&(ObjectId::new(row.oid("class")?, row.oid("oid")?), row.number("column")?)) {
+            names.push(format!("security label on {}", row.text("name")?));
+        }
+    }
+    Ok(names)
 }
 
 /// Names of objects, as PostgreSQL puts them.

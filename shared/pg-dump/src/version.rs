@@ -179,6 +179,31 @@ impl Version {
         )
     }
 
+    /// What `WITH` says of a subscription beside its slot, in pg_dump's order: option, its value as SQL text, and the value that
+    /// goes without saying. Only what the major knows.
+    pub(crate) fn subscription_options(self) -> Vec<(&'static str, &'static str, &'static str)> {
+        let streaming = self.since(
+            16,
+            "CASE s.substream WHEN 'p' THEN 'parallel' WHEN 't' THEN 'on' ELSE 'off' END",
+            "CASE WHEN s.substream THEN 'on' ELSE 'off' END",
+        );
+        [
+            (14, "binary", "s.subbinary::text", "false"),
+            (14, "streaming", streaming, ""),
+            (15, "two_phase", "CASE s.subtwophasestate WHEN 'd' THEN 'off' ELSE 'on' END", "off"),
+            (15, "disable_on_error", "s.subdisableonerr::text", "false"),
+            (16, "password_required", "s.subpasswordrequired::text", "true"),
+            (16, "run_as_owner", "s.subrunasowner::text", "false"),
+            (17, "failover", "s.subfailover::text", "false"),
+            (13, "synchronous_commit", "s.subsynccommit", "off"),
+            (16, "origin", "s.suborigin", "any"),
+        ]
+        .into_iter()
+        .filter(|(since, ..)| self.major() >= *since)
+        .map(|(_, option, value, usual)| (option, value, usual))
+        .collect()
+    }
+
     /// Whether and how generated columns are published.
     pub(crate) fn publication_generated(self) -> &'static str {
         self.since(18, "p.pubgencols", "'n'")

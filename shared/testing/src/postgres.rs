@@ -1,6 +1,7 @@
 //! Databases of a test's own on the stack's servers.
 
 use tokio_postgres::NoTls;
+use tokio_postgres::error::SqlState;
 
 use crate::stack::{Server, stack};
 use crate::unique;
@@ -71,6 +72,18 @@ impl Database {
     }
 }
 
+/// Drops them without asking their publishers.
+async fn drop_subscriptions(server: &Server, database: &str) -> Result<(), tokio_postgres::Error> {
+    let client = server.connect(database).await;
+    let sql = "SELECT format('ALTER SUBSCRIPTION %1$I DISABLE; ALTER SUBSCRIPTION %1$I SET (slot_name = NONE); \
+         DROP SUBSCRIPTION %1$I', subname) FROM pg_subscription \
+         WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    for row in client.query(sql, &[]).await? {
+        client.batch_execute(row.get(0)).await?;
+    }
+    Ok(())
+}
+
 impl Drop for Database {
     fn drop(&mut self) {
         let (server, name) = (self.server.clone(), self.name.clone());
@@ -78,7 +91,15 @@ impl Drop for Database {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
                 let client = server.connect("postgres").await;
-                client.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await
+                let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+                match client.batch_execute(&drop).await {
+                    // A database with subscriptions is not dropped.
+                    Err(error) if error.code() == Some(&SqlState::OBJECT_IN_USE) => {
+                        drop_subscriptions(&server, &name).await?;
+                        client.batch_execute(&drop).await
+                    }
+                    result => result,
+                }
             })
         });
         let dropped = dropping.join();

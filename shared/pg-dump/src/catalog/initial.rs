@@ -18,6 +18,22 @@ pub(super) async fn comments(reader: &Reader<'_>) -> Result<BTreeMap<(ObjectId, 
     Ok(comments)
 }
 
+/// Security labels, with their providers, by object and column: `pg_seclabel`, and `pg_shseclabel` for subscriptions.
+pub(super) async fn labels(
+    reader: &Reader<'_>,
+) -> Result<BTreeMap<(ObjectId, i32), Vec<(String, String)>>, CatalogError> {
+    let sql = "SELECT classoid, objoid, objsubid, provider, label FROM pg_seclabel \
+         UNION ALL SELECT classoid, objoid, 0, provider, label FROM pg_shseclabel WHERE classoid = 'pg_subscription'::regclass \
+         ORDER BY provider";
+    let mut labels: BTreeMap<(ObjectId, i32), Vec<(String, String)>> = BTreeMap::new();
+    for row in reader.rows("security labels", sql).await? {
+        let id = ObjectId::new(row.oid("classoid")?, row.oid("objoid")?);
+        let label = (row.text("provider")?, row.text("label")?);
+        labels.entry((id, row.number("objsubid")?)).or_default().push(label);
+    }
+    Ok(labels)
+}
+
 /// Members of extensions, with the extension: `pg_depend`.
 pub(super) async fn members(reader: &Reader<'_>) -> Result<BTreeMap<ObjectId, u32>, CatalogError> {
     let sql = "SELECT classid, objid, refobjid FROM pg_depend \

@@ -11,7 +11,7 @@ use crate::kinds::{
     access_method, aggregate, cast, collation, column_default, constraint, conversion, default_acl, domain,
     event_trigger, extension, foreign, function, index, language, large_object, operator, operator_class,
     operator_family, operator_member, policy, publication, range, relation, rule, schema, sequence, statistics,
-    text_search, transform, trigger, types,
+    subscription, text_search, transform, trigger, types,
 };
 use crate::object::{ObjectId, class};
 use crate::version::Version;
@@ -22,6 +22,7 @@ type ByOid<T> = BTreeMap<u32, T>;
 pub(crate) struct Model {
     pub(crate) version: Version,
     comments: BTreeMap<(ObjectId, i32), String>,
+    pub(super) labels: BTreeMap<(ObjectId, i32), Vec<(String, String)>>,
     pub(crate) members: BTreeMap<ObjectId, u32>,
     extensions_needed: BTreeMap<ObjectId, Vec<String>>,
     initial_privileges: HashMap<(ObjectId, i32), String>,
@@ -58,6 +59,8 @@ pub(crate) struct Model {
     pub(crate) publications: ByOid<publication::Publication>,
     pub(crate) published_tables: ByOid<publication::PublishedTable>,
     pub(crate) published_schemas: ByOid<publication::PublishedSchema>,
+    /// By name: who may not read all of them may not see their OIDs either.
+    pub(crate) subscriptions: BTreeMap<String, subscription::Subscription>,
     pub(crate) default_acls: ByOid<default_acl::DefaultAcl>,
     pub(crate) event_triggers: ByOid<event_trigger::EventTrigger>,
     pub(crate) large_objects: Vec<large_object::LargeObjects>,
@@ -74,6 +77,7 @@ impl Model {
         let mut model = Self {
             version: reader.version,
             comments: initial::comments(reader).await?,
+            labels: initial::labels(reader).await?,
             members: initial::members(reader).await?,
             extensions_needed: initial::extensions_needed(reader).await?,
             initial_privileges: initial::privileges(reader).await?,
@@ -110,6 +114,7 @@ impl Model {
             publications: publication::read(reader).await?,
             published_tables: publication::read_tables(reader).await?,
             published_schemas: publication::read_schemas(reader).await?,
+            subscriptions: subscription::read(reader).await?,
             default_acls: default_acl::read(reader).await?,
             event_triggers: event_trigger::read(reader).await?,
             large_objects: large_object::read(reader).await?,
@@ -135,6 +140,11 @@ impl Model {
 
     pub(crate) fn comments(&self) -> impl Iterator<Item = (ObjectId, i32)> {
         self.comments.keys().copied()
+    }
+
+    /// Providers and labels of an object or a column.
+    pub(crate) fn labels(&self, id: ObjectId, column: i32) -> &[(String, String)] {
+        self.labels.get(&(id, column)).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Privileges that an object had when initdb or an extension had made it. Those of `public` are told from the default.

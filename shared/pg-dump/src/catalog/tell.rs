@@ -122,6 +122,11 @@ fn tell(model: &Model, within: &Within<'_>, node: &Node, out: &mut Emitter<'_>) 
                 view::emit_refresh(view, out);
             }
         }
+        Subject::Subscription(number) => {
+            if let Some(subscription) = model.subscriptions.values().nth(number) {
+                subscription.emit(out);
+            }
+        }
         Subject::DefaultAcl(oid) => {
             if let Some(acl) = model.default_acls.get(&oid) {
                 return acl.emit(out);

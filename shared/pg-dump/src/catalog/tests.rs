@@ -33,6 +33,8 @@ const SCHEMA: &str = "CREATE SCHEMA app; CREATE EXTENSION citext; \
     ALTER OPERATOR FAMILY integer_ops USING hash ADD OPERATOR 1 === (box, int); \
     CREATE CONVERSION con FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8; CREATE TEXT SEARCH DICTIONARY di (TEMPLATE = simple); \
     CREATE FOREIGN DATA WRAPPER fo; CREATE SERVER se FOREIGN DATA WRAPPER fo; CREATE USER MAPPING FOR PUBLIC SERVER se; \
+    CREATE SUBSCRIPTION su CONNECTION 'dbname=none' PUBLICATION p WITH (connect = false); SET allow_system_table_mods = on; \
+    INSERT INTO pg_seclabel VALUES ('t'::regclass, 'pg_class'::regclass, 2, 'provider', 'label'); \
     SELECT lo_create(4242); COMMENT ON COLUMN t.b IS 'said'; COMMENT ON INDEX of_t IS 'said';";
 
 /// Something that the dumper does not see, and how the inventory names it.
@@ -75,6 +77,8 @@ const HIDDEN: &[Hidden] = &[
     ("default privileges", |m| m.default_acls.clear(), "default privileges on new relations"),
     ("published table", |m| m.published_tables.clear(), "publication of table public.t in publication pu"),
     ("published schema", |m| m.published_schemas.clear(), "publication of schema app in publication ps"),
+    ("subscription", |m| m.subscriptions.clear(), "subscription su"),
+    ("security label", |m| m.labels.clear(), "security label on column b of table public.t"),
     ("event trigger", |m| m.event_triggers.clear(), "event trigger et"),
     ("collation", |m| m.collations.clear(), "collation public.co"),
     ("cast", |m| m.casts.clear(), "cast from public.mood to integer"),

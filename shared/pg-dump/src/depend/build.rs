@@ -289,6 +289,9 @@ fn database_wide(model: &Model, graph: &mut Graph) {
             graph.nodes[node].ties = publication(&published.publication).unwrap_or_default();
         }
     }
+    for (number, subscription) in model.subscriptions.values().enumerate() {
+        graph.add(Subject::Subscription(number), subscription.id(), None, &*subscription.name);
+    }
     for acl in model.default_acls.values() {
         let subject = Subject::DefaultAcl(acl.oid);
         let node = graph.add(subject, Some(acl.id()), acl.schema.as_deref(), acl.of.to_string());

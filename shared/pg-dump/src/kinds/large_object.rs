@@ -62,16 +62,16 @@ impl LargeObjects {
         }
         let name = self.name();
         out.item(Item::new("BLOB METADATA", &*name).owner(&self.owner).definition(definition));
-        for oid in &self.oids {
-            let (id, name) = (ObjectId::new(class::LARGE_OBJECT, *oid), oid.to_string());
-            let target = Target { id, column: 0, kind: "LARGE OBJECT", name: &name, schema: None, owner: &self.owner };
-            out.comment(&target);
+        let names: Vec<_> = self.oids.iter().map(u32::to_string).collect();
+        let each = self.oids.iter().zip(&names).map(|(oid, name)| {
+            let id = ObjectId::new(class::LARGE_OBJECT, *oid);
+            Target { id, column: 0, kind: "LARGE OBJECT", name, schema: None, owner: &self.owner }
+        });
+        let targets: Vec<_> = each.collect();
+        for target in &targets {
+            out.comment(target);
         }
-        for oid in &self.oids {
-            let (id, name) = (ObjectId::new(class::LARGE_OBJECT, *oid), oid.to_string());
-            let target = Target { id, column: 0, kind: "LARGE OBJECT", name: &name, schema: None, owner: &self.owner };
-            out.privileges(&target, &self.acl)?;
-        }
-        Ok(())
+        let plural = if targets.len() > 1 { "S" } else { "" };
+        out.privileges_of_all(&targets, format!("LARGE OBJECT{plural} {}", self.name()), None, &self.acl)
     }
 }

@@ -78,6 +78,7 @@ impl Schema {
                 Some(COMMENT_OF_PUBLIC) => {}
                 comment => out.comment_text(&target, comment.unwrap_or_default()),
             }
+            out.labels(&target, std::slice::from_ref(&target));
         } else {
             out.comment(&target);
         }

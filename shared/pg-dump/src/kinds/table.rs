@@ -25,7 +25,7 @@ pub(crate) fn emit(relation: &Relation, inline: &Inline<'_>, out: &mut Emitter<'
     let statement = format!("{} {}", relation.type_name(), relation.qualified());
 
     let mut item = Item::new(relation.type_name(), &*relation.name).schema(&relation.schema).owner(&relation.owner);
-    item.tablespace = Some(relation.tablespace.clone());
+    item.tablespace = (relation.kind != RelationKind::Foreign).then(|| relation.tablespace.clone());
     let alter_owner = statement.clone();
     match &relation.access_method {
         // It has no rows to keep, so nothing is made by the setting.
@@ -191,7 +191,7 @@ pub(super) fn about(relation: &Relation, out: &mut Emitter<'_>) -> Result<(), Ca
     privileges(relation, out)
 }
 
-/// Comments on a relation and its columns.
+/// Comments and security labels on a relation and its columns.
 pub(super) fn comments(relation: &Relation, out: &mut Emitter<'_>) {
     let name = identifier(&relation.name);
     let mut target = Target {
@@ -202,12 +202,18 @@ pub(super) fn comments(relation: &Relation, out: &mut Emitter<'_>) {
         schema: Some(&relation.schema),
         owner: &relation.owner,
     };
-    out.comment(&target);
+    out.comment_alone(&target);
     target.kind = "COLUMN";
-    for column in relation.columns.iter().filter(|column| !column.dropped) {
-        let name = qualified(&relation.name, &column.name);
-        out.comment(&Target { column: column.number.into(), name: &name, ..target });
+    let columns = relation.columns.iter().filter(|column| !column.dropped);
+    let columns: Vec<_> = columns.map(|column| (column.number, qualified(&relation.name, &column.name))).collect();
+    let mut parts = Vec::with_capacity(columns.len() + 1);
+    parts.push(Target { kind: relation.type_name(), ..target });
+    for (number, name) in &columns {
+        let column = Target { column: (*number).into(), name, ..target };
+        out.comment_alone(&column);
+        parts.push(column);
     }
+    out.labels(&Target { kind: relation.type_name(), ..target }, &parts);
 }
 
 /// Privileges on a relation and its columns.

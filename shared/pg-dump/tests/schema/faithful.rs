@@ -21,6 +21,20 @@ pub(crate) async fn schema_of(database: &Database) -> String {
     pg_dump::schema_text(&database.connect().await).await.unwrap()
 }
 
+/// Our dump of what `sql` makes equals pg_dump's; returns ours.
+pub(crate) async fn assert_said_as_pg_dump(major: &str, sql: &str) -> String {
+    roles(major).await;
+    let source = Database::create(major).await;
+    source.run(sql).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (ours, stock) = (folder.path().join("ours.sql"), folder.path().join("stock.sql"));
+    let text = schema_of(&source).await;
+    std::fs::write(&ours, &text).unwrap();
+    pg_dump(&source, &stock);
+    compare(major, &ours, &stock, &[]);
+    text
+}
+
 /// Our dump of what `sql` makes equals pg_dump's, restores with psql, and is then what pg_dump and we say of the restored database.
 pub(crate) async fn assert_faithful(major: &str, sql: &str) {
     roles(major).await;

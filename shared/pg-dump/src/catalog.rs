@@ -16,6 +16,7 @@ mod error;
 mod initial;
 mod model;
 mod rows;
+mod select;
 mod tell;
 
 pub(crate) use data::{SequenceData, TableData};
@@ -23,9 +24,11 @@ pub use error::CatalogError;
 pub(crate) use model::Model;
 pub(crate) use rows::{Reader, Row, rows};
 
+use crate::depend::Subject;
 use crate::emit::{Emitted, Item, Pass, Section};
 use crate::inventory::{self, RowVersions};
 use crate::roles::{self, Roles};
+use crate::selection::Selection;
 use crate::version::Version;
 use crate::{depend, properties, sort};
 
@@ -37,12 +40,17 @@ pub(crate) struct Catalog {
     pub(crate) requires: Requirements,
     /// What it rests on, beside the dump.
     pub(crate) roles: Roles,
-    /// Tables with rows to dump: extensions' configuration tables first, in the order of their foreign keys; then by name.
+    /// Tables with rows to dump: those in an order of foreign keys first (extensions' configuration tables; without definitions, all
+    /// tables with foreign keys); then by name.
     pub(crate) tables: Vec<TableData>,
     /// Sequences whose values are to be set.
     pub(crate) sequences: Vec<SequenceData>,
     /// Large objects, which the pre-data makes empty.
     pub(crate) large_objects: Vec<u32>,
+    /// What the entries would not bring back, by name, if that is allowed.
+    pub(crate) not_dumped: Vec<String>,
+    /// Tables whose foreign keys lead to tables that come later, if there are no definitions.
+    pub(crate) in_circles: Vec<String>,
     version: Version,
     entries: Vec<Entry>,
     counts: BTreeMap<String, u64>,
@@ -68,9 +76,19 @@ impl Catalog {
     /// # Errors
     /// [`CatalogError`]; [`CatalogError::NotDumped`] names everything that the entries would not bring back.
     pub(crate) async fn read(client: &Client) -> Result<Self, CatalogError> {
+        Self::read_selected(client, Selection::default(), &[]).await
+    }
+
+    /// The same of what is asked for, and without large objects whose bytes can't be read.
+    pub(crate) async fn read_selected(
+        client: &Client,
+        selection: Selection,
+        unread: &[u32],
+    ) -> Result<Self, CatalogError> {
         let (database, version) = properties::read(client).await?;
         let reader = Reader::new(client, version);
-        let model = Model::read(&reader).await?;
+        let mut model = Model::read(&reader).await?;
+        model.select(selection, unread);
         Self::of(&reader, database, &model).await
     }
 
@@ -80,17 +98,34 @@ impl Catalog {
         let mut graph = depend::build(model);
         let order = sort::sort(&mut graph)?;
         let emitted = tell::all(model, &graph, &order)?;
-        inventory::check(reader, model, &emitted).await?;
-        let row_versions = RowVersions::read(reader.client(), &emitted.told).await?;
-
         let (tables, sequences) = data::read(model, &graph, &order);
-        let large_objects = model.large_objects.iter().flat_map(|group| group.oids.iter().copied()).collect();
+        let not_dumped = inventory::missing(reader, model, &emitted, &tables, &sequences).await?;
+        if !not_dumped.is_empty() && !model.selection.allow_partial {
+            return Err(CatalogError::NotDumped(not_dumped));
+        }
+        let row_versions = RowVersions::read(reader.client(), &emitted.told).await?;
+        let in_circles = data::in_circles(model, &tables);
+        let large_objects = model.large_objects.iter().flat_map(|group| group.oids.iter().copied());
+        let large_objects = large_objects.filter(|_| model.selection.tells(Subject::LargeObjects(0))).collect();
         let requires = requirements(&emitted);
         let roles = roles::read(reader, &database, &requires.roles).await?;
         let mut counts = emitted.counts();
         counts.insert("ROLE".to_owned(), roles.count);
         let entries = entries(emitted.items);
-        Ok(Self { database, requires, roles, tables, sequences, large_objects, version, entries, counts, row_versions })
+        Ok(Self {
+            database,
+            requires,
+            roles,
+            tables,
+            sequences,
+            large_objects,
+            not_dumped,
+            in_circles,
+            version,
+            entries,
+            counts,
+            row_versions,
+        })
     }
 
     /// The banner and the settings under which the rest is to be run; no object.

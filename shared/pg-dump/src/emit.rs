@@ -85,6 +85,9 @@ impl<'a> Emitter<'a> {
 
     pub(crate) fn item(&mut self, mut item: Item) {
         item.section = self.section;
+        if self.model.no_owner() {
+            (item.owner, item.alter_owner) = (None, None);
+        }
         // psql must not find a variable of its own in it.
         if let Cow::Owned(spaced) = sql_text::neutralise_colons(&item.definition) {
             item.definition = spaced;
@@ -147,6 +150,9 @@ impl<'a> Emitter<'a> {
             if !target.id.is_users() {
                 self.told.insert(target.id);
             }
+            if self.model.no_privileges() {
+                continue;
+            }
             sql.push_str(&statements.sql);
             self.roles.extend(statements.roles);
         }
@@ -167,7 +173,7 @@ impl<'a> Emitter<'a> {
     ) -> Result<(), CatalogError> {
         let statements = privileges::defaults(target, prefix, list)?;
         self.told.insert(target.id);
-        if statements.sql.is_empty() {
+        if statements.sql.is_empty() || self.model.no_privileges() {
             return Ok(());
         }
         self.roles.extend(statements.roles);

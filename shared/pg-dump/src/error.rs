@@ -66,6 +66,39 @@ pub enum Error {
         /// All of them.
         tables: Vec<String>,
     },
+    /// Both of these.
+    #[error(
+        "role {role} may not read {}, and row security hides rows of {} from it HINT: GRANT SELECT on them, and USAGE on their schemas, to the role, and dump as the tables' owner or with BYPASSRLS.",
+        named(objects),
+        named(tables)
+    )]
+    NotReadWhole {
+        /// Our role.
+        role: String,
+        /// All that may not be read.
+        objects: Vec<String>,
+        /// All tables with hidden rows.
+        tables: Vec<String>,
+    },
+    /// Patterns that no relation's name matches.
+    #[error(
+        "no matching tables were found for {} HINT: A name without a schema is looked for in the search path, and folded to lower case unless it is in double quotes.",
+        matched(patterns)
+    )]
+    NoMatch {
+        /// All of them.
+        patterns: Vec<String>,
+    },
+    /// A pattern that names another database than the one that is dumped.
+    #[error(
+        "the pattern {pattern:?} names another database than {database} HINT: Connect to the database that holds the table."
+    )]
+    AnotherDatabase {
+        /// The pattern.
+        pattern: String,
+        /// The database that is dumped.
+        database: String,
+    },
     /// The locks were not granted in time.
     #[error("lock the tables: waited {} s for {table} in vain, {blockers} HINT: Let it end, or dump at another time.", waited.as_secs())]
     LockTimeout {
@@ -219,6 +252,11 @@ fn because(reason: Option<&String>) -> String {
 /// All names: a message that names a few of them lets someone fix a few of them.
 fn named(objects: &[String]) -> String {
     objects.join(", ")
+}
+
+fn matched(patterns: &[String]) -> String {
+    let quoted: Vec<String> = patterns.iter().map(|pattern| format!("{pattern:?}")).collect();
+    format!("{} {}", if quoted.len() == 1 { "pattern" } else { "patterns" }, quoted.join(", "))
 }
 
 fn place(ctid: Option<&String>, row: u64) -> String {

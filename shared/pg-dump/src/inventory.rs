@@ -4,12 +4,14 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::catalog::{CatalogError, Model, Reader};
+use crate::catalog::{CatalogError, Model, Reader, SequenceData, TableData};
 use crate::emit::Emitted;
 use crate::object::{FIRST_USER_OID, ObjectId, class};
 
+mod asked;
 mod versions;
 
+use asked::Asked;
 pub(crate) use versions::RowVersions;
 
 /// Catalogs of the whole cluster, whose rows belong to no database.
@@ -29,41 +31,53 @@ const PARTS: [u32; 10] = [
     class::STATISTICS,
 ];
 
-/// Compares what there is with what was told.
-///
-/// # Errors
-/// [`CatalogError::NotDumped`] with every object that is missing.
-pub(crate) async fn check(reader: &Reader<'_>, model: &Model, emitted: &Emitted) -> Result<(), CatalogError> {
+/// Compares what there is with what was told: the names of all that is asked for and missing.
+pub(crate) async fn missing(
+    reader: &Reader<'_>,
+    model: &Model,
+    emitted: &Emitted,
+    tables: &[TableData],
+    sequences: &[SequenceData],
+) -> Result<Vec<String>, CatalogError> {
+    let asked = Asked::read(reader, model.selection()).await?;
     let mut missing: BTreeSet<ObjectId> = BTreeSet::new();
     let mut names: Vec<String> = emitted.refused.clone();
 
     let coming = by_themselves(reader).await?;
     for id in objects(reader, &mut names).await? {
-        if !emitted.told.contains(&id) && !coming.contains(&id) {
+        if !emitted.told.contains(&id) && !coming.contains(&id) && !asked.leaves_out(id) {
             missing.insert(id);
         }
     }
     names.extend(describe(reader, &missing).await?);
-    names.extend(changed_built_ins(reader, emitted).await?);
-    names.extend(subscriptions(reader, emitted).await?);
-    names.extend(security_labels(reader, emitted).await?);
+    if !asked.leaves_out_privileges() {
+        names.extend(changed_built_ins(reader, emitted).await?);
+    }
+    if asked.is_of_no_table() {
+        names.extend(subscriptions(reader, emitted).await?);
+    }
+    names.extend(security_labels(reader, emitted, &asked).await?);
+    let without_data = asked.without_data(reader, tables, sequences).await?;
+    let without_data = without_data.into_iter().filter(|id| !missing.contains(id)).collect();
+    names.extend(describe(reader, &without_data).await?.into_iter().map(|name| format!("data of {name}")));
 
     let left: BTreeSet<_> = model
         .comments()
         .filter(|(id, column)| id.is_users() && !emitted.comments.contains(&(*id, *column)))
-        .filter(|(id, _)| !coming.contains(id) && !missing.contains(id))
+        .filter(|(id, _)| !coming.contains(id) && !missing.contains(id) && !asked.leaves_out(*id))
         .map(|(id, _)| id)
         .collect();
     names.extend(describe(reader, &left).await?.into_iter().map(|name| format!("comment on {name}")));
     let untied: BTreeSet<_> = model
         .needing_extensions()
         .filter(|id| !emitted.needing.contains(id) && !coming.contains(id) && !missing.contains(id))
+        .filter(|id| !asked.leaves_out(*id))
         .collect();
     let names_of = describe(reader, &untied).await?;
     names.extend(names_of.into_iter().map(|name| format!("dependency on an extension of {name}")));
     names.sort();
     names.dedup();
-    if names.is_empty() { Ok(()) } else { Err(CatalogError::NotDumped(names)) }
+    Ok(names)
 }
 
 /// All rows that users made, in all catalogs with OIDs. User mappings, which only a superuser may read, are found through what
@@ -206,13 +220,18 @@ async fn subscriptions(reader: &Reader<'_>, emitted: &Emitted) -> Result<Vec<Str
 }
 
 /// Labels on what no extension brings.
-async fn security_labels(reader: &Reader<'_>, emitted: &Emitted) -> Result<Vec<String>, CatalogError> {
+async fn security_labels(
+    reader: &Reader<'_>,
+    emitted: &Emitted,
+    asked: &Asked<'_>,
+) -> Result<Vec<String>, CatalogError> {
     let sql = "SELECT l.classoid AS class, l.objoid AS oid, l.objsubid AS column, \
          pg_describe_object(l.classoid, l.objoid, l.objsubid) AS name FROM pg_seclabel l \
          WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = l.classoid AND d.objid = l.objoid AND d.deptype = 'e')";
     let mut names = Vec::new();
     for row in reader.rows("security labels", sql).await? {
-        if !emitted.labels.contains(&(ObjectId::new(row.oid("class")?, row.oid("oid")?), row.number("column")?)) {
+        let id = ObjectId::new(row.oid("class")?, row.oid("oid")?);
+        if !emitted.labels.contains(&(id, row.number("column")?)) && !asked.leaves_out(id) {
             names.push(format!("security label on {}", row.text("name")?));
         }
     }

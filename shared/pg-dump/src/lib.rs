@@ -4,6 +4,7 @@
 //! [`Dump::open`] locks the tables, takes one snapshot and reads the catalog; [`Dump::next`] gives the sections;
 //! [`Dump::finish`] says how it went. The concatenation of all sections is one SQL file for psql.
 
+mod access;
 mod catalog;
 mod copy;
 mod crew;
@@ -19,8 +20,10 @@ mod large_objects;
 mod lock;
 mod object;
 mod options;
+mod pattern;
 mod properties;
 mod roles;
+mod selection;
 mod sequences;
 mod session;
 mod settings;
@@ -34,5 +37,6 @@ mod watch;
 pub use catalog::{CatalogError, schema_text};
 pub use dump::{Dump, DumpedTable, Summary, Warning};
 pub use error::{Blocker, Blockers, Error};
-pub use options::DumpOptions;
+pub use options::{Content, DumpOptions};
+pub use pattern::{PatternError, TablePattern};
 pub use watch::BlockedSession;

@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 use pg_client::Session;
 use tokio_postgres::error::SqlState;
 
+use crate::access::Unread;
 use crate::error::Error;
 use crate::options::DumpOptions;
+use crate::selection::{Patterns, Selection};
 use crate::session::{Server, fault};
 use crate::snapshot::{self, Snapshot};
 
@@ -21,8 +23,17 @@ const ATTEMPTS: u32 = 5;
 /// SQL per LOCK statement: tens of thousands of tables need few round trips, and no statement is huge.
 const BATCH: usize = 100_000;
 
+/// What the leader's transaction holds and sees.
+pub(crate) struct Locked {
+    pub(crate) snapshot: Snapshot,
+    /// What is asked for, as the snapshot has it.
+    pub(crate) selection: Selection,
+    /// What of it can't be read.
+    pub(crate) unread: Unread,
+}
+
 /// Lists the tables on `side`, locks them all in the leader's transaction, and only then takes its snapshot; begins again if
-/// a table appeared between. On success the leader is within that transaction.
+/// a table appeared between. On success the leader is within that transaction. Only what the patterns ask for is locked.
 ///
 /// # Errors
 /// The tables that may not be read, the session that holds a lock for too long, or tables that keep changing.
@@ -31,21 +42,28 @@ pub(crate) async fn lock_and_snapshot(
     leader: &Session,
     side: &Session,
     options: &DumpOptions,
-) -> Result<Snapshot, Error> {
+) -> Result<Locked, Error> {
+    let patterns = Patterns::read(side, options).await?;
     let mut moved = Vec::new();
     for _ in 0..ATTEMPTS {
-        let tables = list(server, side).await?;
+        let selection = patterns.resolve(side).await?;
+        let mut unread = Unread::read(server, side, &selection).await?;
+        let tables = list(side, &selection, &mut unread).await?;
+        if !options.allow_partial {
+            unread.refuse(server)?;
+        }
         let Some(locked) = lock_all(server, leader, side, &tables, options).await? else {
             moved = vec!["a table was dropped or renamed".to_owned()];
             continue;
         };
         let snapshot = Snapshot::export(leader, locked).await?;
-        moved = not_locked(leader).await?;
+        let selection = patterns.resolve(leader).await?;
+        moved = not_locked(leader, &selection, &unread).await?;
         if moved.is_empty() {
             moved = snapshot::rewritten(leader).await?;
         }
         if moved.is_empty() {
-            return Ok(snapshot);
+            return Ok(Locked { snapshot, selection, unread });
         }
         // Locking the newcomers now, after the snapshot, would reopen the hole that this order closes.
         rollback(leader).await?;

@@ -1,8 +1,35 @@
 use std::time::Duration;
 
+use crate::pattern::TablePattern;
+
+/// What of the tables and all else is dumped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Content {
+    /// Definitions and rows.
+    #[default]
+    All,
+    /// Definitions: no rows, no values of sequences, no large objects, and materialised views stay empty.
+    Schema,
+    /// Rows, values of sequences, large objects and the refreshing of materialised views.
+    Data,
+}
+
 /// How a database is dumped.
 #[derive(Clone, Debug)]
 pub struct DumpOptions {
+    /// What is dumped.
+    pub content: Content,
+    /// If there are any: only relations that one of them matches, and what belongs to these. Each must match something.
+    pub tables: Vec<TablePattern>,
+    /// Not the relations that one of them matches, nor what belongs to these.
+    pub exclude_tables: Vec<TablePattern>,
+    /// Nothing is given an owner.
+    pub no_owner: bool,
+    /// Nothing is granted or revoked.
+    pub no_privileges: bool,
+    /// What can't be dumped or read is left out with a warning that names it; otherwise it is an error.
+    pub allow_partial: bool,
     /// Connections to the database in all, from 2: one leads and copies, one watches, the others copy.
     pub connections: usize,
     /// A section closes at the first row or statement boundary after so many bytes.
@@ -28,6 +55,12 @@ pub struct DumpOptions {
 impl Default for DumpOptions {
     fn default() -> Self {
         Self {
+            content: Content::All,
+            tables: Vec::new(),
+            exclude_tables: Vec::new(),
+            no_owner: false,
+            no_privileges: false,
+            allow_partial: false,
             connections: 4,
             section_bytes: 8 << 20,
             max_row: 32 << 20,

@@ -40,7 +40,7 @@ impl Snapshot {
     }
 }
 
-/// Tables whose file in the current catalog isn't the one in the snapshot: they were truncated or rewritten between, so
+/// Locked tables whose file in the current catalog isn't the one in the snapshot: they were truncated or rewritten between, so
 /// the snapshot would show them empty or not at all.
 pub(crate) async fn rewritten(leader: &Session) -> Result<Vec<String>, Error> {
     let rows = leader
@@ -50,6 +50,9 @@ pub(crate) async fn rewritten(leader: &Session) -> Result<Vec<String>, Error> {
              FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
              WHERE c.relkind = 'r' AND c.oid >= 16384 AND c.relpersistence <> 't'
                AND c.relfilenode IS DISTINCT FROM pg_catalog.pg_relation_filenode(c.oid)
+               AND EXISTS (
+                 SELECT FROM pg_catalog.pg_locks l
+                 WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.granted AND l.relation = c.oid)
              ORDER BY 1",
             &[],
         )

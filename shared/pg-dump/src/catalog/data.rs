@@ -1,10 +1,13 @@
 //! What there is of data: tables with rows, and sequences with values, under the headers that pg_dump gives them.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use sql_text::quote::{identifiers, qualified};
 
 use super::Model;
 use crate::depend::{Graph, NodeId, Subject};
 use crate::emit::Item;
+use crate::kinds::constraint::ConstraintKind;
 use crate::kinds::relation::{Relation, RelationKind};
 
 /// A table whose rows are dumped.
@@ -25,8 +28,8 @@ pub(crate) struct TableData {
     pub(crate) is_heap: bool,
     /// Which rows belong to the dump, beginning with `WHERE`; of an extension's configuration table.
     pub(crate) filter: Option<String>,
-    /// A table of an extension: these are restored first, in this order.
-    pub(crate) config: bool,
+    /// Restored before all tables that are not, in this order: foreign keys are in force.
+    pub(crate) in_order: bool,
     /// Without rows on a standby.
     pub(crate) unlogged: bool,
 }
@@ -42,6 +45,10 @@ pub(crate) struct SequenceData {
 }
 
 impl TableData {
+    pub(crate) fn qualified(&self) -> String {
+        qualified(&self.schema, &self.name)
+    }
+
     /// Schema and name of the table whose totals the rows count for: that which COPY restores them into.
     pub(crate) fn counted_as(&self) -> (&str, &str) {
         self.root.as_ref().map_or((&self.schema, &self.name), |(schema, name)| (schema, name))
@@ -51,15 +58,47 @@ impl TableData {
 /// Tables and sequences in order, configuration tables first.
 pub(super) fn read(model: &Model, graph: &Graph, order: &[NodeId]) -> (Vec<TableData>, Vec<SequenceData>) {
     let (mut tables, mut sequences) = (Vec::new(), Vec::new());
+    if !model.selection.rows() {
+        return (tables, sequences);
+    }
     for node in order {
         match graph.nodes[*node].subject {
             Subject::TableData(oid) => tables.extend(model.relations.get(&oid).map(|table| of_table(model, table))),
-            Subject::SequenceValue(oid) => sequences.extend(model.relations.get(&oid).map(of_sequence)),
+            Subject::SequenceValue(oid) => {
+                sequences.extend(model.relations.get(&oid).map(|sequence| of_sequence(model, sequence)));
+            }
             _ => {}
         }
     }
-    tables.sort_by_key(|table| !table.config);
+    if model.is_data_only() {
+        let keys = keys(model, &tables);
+        let with_keys: BTreeSet<u32> = keys.iter().flat_map(|(table, refers_to)| [*table, *refers_to]).collect();
+        for table in &mut tables {
+            table.in_order |= with_keys.contains(&table.oid);
+        }
+    }
+    tables.sort_by_key(|table| !table.in_order);
     (tables, sequences)
+}
+
+/// Foreign keys from one of these tables to another: both.
+fn keys(model: &Model, tables: &[TableData]) -> Vec<(u32, u32)> {
+    let dumped: BTreeSet<u32> = tables.iter().map(|table| table.oid).collect();
+    let keys = model.constraints.values().filter(|constraint| constraint.kind == ConstraintKind::Foreign);
+    keys.map(|key| (key.table, key.refers_to))
+        .filter(|(table, refers_to)| table != refers_to && dumped.contains(table) && dumped.contains(refers_to))
+        .collect()
+}
+
+/// Names of the tables whose foreign keys lead to tables that come later, where these keys are in force already.
+pub(super) fn in_circles(model: &Model, tables: &[TableData]) -> Vec<String> {
+    if !model.is_data_only() {
+        return Vec::new();
+    }
+    let places: BTreeMap<u32, usize> = tables.iter().enumerate().map(|(place, table)| (table.oid, place)).collect();
+    let broken = keys(model, tables).into_iter().filter(|(table, refers_to)| places[refers_to] > places[table]);
+    let names: BTreeSet<String> = broken.map(|(table, _)| &tables[places[&table]]).map(TableData::qualified).collect();
+    names.into_iter().collect()
 }
 
 fn of_table(model: &Model, relation: &Relation) -> TableData {
@@ -76,7 +115,7 @@ fn of_table(model: &Model, relation: &Relation) -> TableData {
     let (columns, generated): (Vec<String>, Vec<String>) = (names(columns), names(generated));
 
     let target = root.map_or_else(|| relation.qualified(), |root| qualified(&root.schema, &root.name));
-    let mut header = item("TABLE DATA", relation).header("Data for ");
+    let mut header = item(model, "TABLE DATA", relation).header("Data for ");
     if root.is_some() {
         header.push_str(&format!("-- load via partition root {}\n\n", sql_text::quote::comment(&target)));
     }
@@ -94,7 +133,7 @@ fn of_table(model: &Model, relation: &Relation) -> TableData {
         root: root.map(|root| (root.schema.clone(), root.name.clone())),
         is_heap: relation.access_method.as_deref() == Some("heap"),
         filter: condition.filter(|condition| !condition.is_empty()).map(str::to_owned),
-        config: condition.is_some(),
+        in_order: condition.is_some(),
         unlogged: relation.persistence == 'u',
     }
 }
@@ -109,15 +148,16 @@ fn root<'a>(model: &'a Model, relation: &'a Relation) -> Option<&'a Relation> {
     by_enum.then_some(root)
 }
 
-fn of_sequence(relation: &Relation) -> SequenceData {
+fn of_sequence(model: &Model, relation: &Relation) -> SequenceData {
     SequenceData {
         oid: relation.oid,
         schema: relation.schema.clone(),
         name: relation.name.clone(),
-        header: item("SEQUENCE SET", relation).header(""),
+        header: item(model, "SEQUENCE SET", relation).header(""),
     }
 }
 
-fn item(kind: &'static str, relation: &Relation) -> Item {
-    Item::new(kind, &*relation.name).schema(&relation.schema).owner(&relation.owner)
+fn item(model: &Model, kind: &'static str, relation: &Relation) -> Item {
+    let item = Item::new(kind, &*relation.name).schema(&relation.schema);
+    if model.no_owner() { item } else { item.owner(&relation.owner) }
 }

@@ -14,6 +14,7 @@ use crate::kinds::{
     subscription, text_search, transform, trigger, types,
 };
 use crate::object::{ObjectId, class};
+use crate::selection::Selection;
 use crate::version::Version;
 
 type ByOid<T> = BTreeMap<u32, T>;
@@ -21,6 +22,9 @@ type ByOid<T> = BTreeMap<u32, T>;
 /// A database's catalog.
 pub(crate) struct Model {
     pub(crate) version: Version,
+    pub(super) selection: Selection,
+    /// Relations that are not asked for.
+    pub(super) left_out: BTreeSet<u32>,
     comments: BTreeMap<(ObjectId, i32), String>,
     pub(super) labels: BTreeMap<(ObjectId, i32), Vec<(String, String)>>,
     pub(crate) members: BTreeMap<ObjectId, u32>,
@@ -76,6 +80,8 @@ impl Model {
     pub(crate) async fn read(reader: &Reader<'_>) -> Result<Self, CatalogError> {
         let mut model = Self {
             version: reader.version,
+            selection: Selection::default(),
+            left_out: BTreeSet::new(),
             comments: initial::comments(reader).await?,
             labels: initial::labels(reader).await?,
             members: initial::members(reader).await?,
@@ -163,9 +169,10 @@ impl Model {
         self.extensions_needed.get(&id).into_iter().flatten().map(String::as_str)
     }
 
-    /// Whether an object's definition is ours to tell: it is no extension's, and in no schema of the system's.
+    /// Whether an object's definition is ours to tell: it is no extension's, in no schema of the system's, and not left out.
     pub(crate) fn is_defined(&self, id: ObjectId, schema: &str) -> bool {
-        !self.members.contains_key(&id) && !is_system_schema(schema)
+        let left_out = id.class == class::RELATION && self.leaves_out(id.oid);
+        !self.members.contains_key(&id) && !is_system_schema(schema) && !left_out
     }
 
     /// The condition on a configuration table's rows, if the table is one; empty for all rows.

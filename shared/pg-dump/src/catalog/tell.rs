@@ -31,6 +31,9 @@ fn tell(model: &Model, within: &Within<'_>, node: &Node, out: &mut Emitter<'_>) 
     let relation = |oid: u32| model.relations.get(&oid);
     // What belongs to a table is told if the table is.
     let on_table = |oid: u32| relation(oid).filter(|table| model.is_defined(table.id(), &table.schema));
+    if !model.selection.tells(node.subject) {
+        return Ok(());
+    }
     match node.subject {
         Subject::Schema(oid) => {
             if let Some(schema) = model.schemas.get(&oid) {
@@ -172,11 +175,11 @@ fn tell_relation(
     out: &mut Emitter<'_>,
 ) -> Result<(), CatalogError> {
     // Its attributes are the type's.
-    if relation.kind == RelationKind::Composite {
+    if relation.kind == RelationKind::Composite || model.leaves_out(relation.oid) {
         return Ok(());
     }
     if relation.oid < FIRST_USER_OID || !model.is_defined(relation.id(), &relation.schema) {
-        return table::privileges(relation, out);
+        return if model.selection.is_whole() { table::privileges(relation, out) } else { Ok(()) };
     }
     let section = out.section();
     if node.repair.postponed {

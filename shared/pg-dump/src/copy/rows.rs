@@ -53,7 +53,7 @@ impl Rows {
             header: Arc::clone(&slice.header),
             schema: schema.to_owned(),
             table: table.to_owned(),
-            in_order: slice.table.config,
+            in_order: slice.table.in_order,
             section_bytes: options.section_bytes,
             max_row: options.max_row.max(64 << 10),
             sql: Vec::new(),

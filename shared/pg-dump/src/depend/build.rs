@@ -323,7 +323,8 @@ fn data(model: &Model, graph: &mut Graph) {
             _ => continue,
         };
         let configuration = matches!(subject, Subject::TableData(_) | Subject::SequenceValue(_))
-            && model.configuration(relation.oid).is_some();
+            && model.configuration(relation.oid).is_some()
+            && model.is_named(relation.oid);
         if !configuration && !model.is_defined(relation.id(), &relation.schema) {
             continue;
         }
@@ -332,10 +333,11 @@ fn data(model: &Model, graph: &mut Graph) {
             graph.need(node, table);
         }
     }
-    // Rows of configuration tables are restored with their foreign keys in force.
+    // Rows of configuration tables, and all rows without definitions, are restored with their foreign keys in force.
     for key in model.constraints.values().filter(|constraint| constraint.kind == ConstraintKind::Foreign) {
+        let in_force = |oid: &u32| model.configuration(*oid).is_some() || model.is_data_only();
         let both = [key.table, key.refers_to]
-            .map(|oid| model.configuration(oid).and_then(|_| graph.find(Subject::TableData(oid))));
+            .map(|oid| Some(oid).filter(in_force).and_then(|oid| graph.find(Subject::TableData(oid))));
         if let [Some(node), Some(other)] = both
             && node != other
         {

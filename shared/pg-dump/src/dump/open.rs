@@ -6,14 +6,15 @@ use pg_client::{ConnectOptions, Session};
 use sql_text::quote;
 use sql_volume::SectionKind;
 
+use crate::access::Unread;
 use crate::catalog::{Catalog, TableData};
 use crate::crew::{Plan, Reader};
 use crate::dump::{Dump, DumpedTable, Stage, Warning};
 use crate::encoding::encode;
 use crate::error::Error;
 use crate::handover::{Draft, handover};
-use crate::lock::{backend_pid, lock_and_snapshot, rollback};
-use crate::options::DumpOptions;
+use crate::lock::{Locked, backend_pid, lock_and_snapshot, rollback};
+use crate::options::{Content, DumpOptions};
 use crate::session::{Server, fault};
 use crate::slices::{Slice, Table};
 use crate::snapshot::Snapshot;
@@ -37,22 +38,28 @@ impl Dump {
             leading = leading.pinned_to(address);
         }
         let leader = Session::connect(&leading).await?;
-        let (snapshot, catalog) = read_catalog(&server, &leader, &side, &options).await?;
+        let (Locked { snapshot, unread, .. }, catalog) = read_catalog(&server, &leader, &side, &options).await?;
 
-        let workers = workers(&server, &leading, &snapshot, options.connections.saturating_sub(2)).await?;
+        // Without rows there is nothing to share out.
+        let count = if options.content == Content::Schema { 0 } else { options.connections.saturating_sub(2) };
+        let workers = workers(&server, &leading, &snapshot, count).await?;
         let mut ours = vec![backend_pid(&leader).await?, backend_pid(&side).await?];
         for worker in &workers {
             ours.push(backend_pid(worker).await?);
         }
-        Self::start(Opened { server, leader, side, workers, ours, snapshot, catalog }, options).await
+        Self::start(Opened { server, leader, side, workers, ours, snapshot, unread, catalog }, options).await
     }
 
     async fn start(opened: Opened, options: DumpOptions) -> Result<Self, Error> {
-        let Opened { server, leader, side, workers, ours, snapshot, mut catalog } = opened;
+        let Opened { server, leader, side, workers, ours, snapshot, unread, mut catalog } = opened;
         let mut warnings = set_aside_unlogged(&server, &leader, &mut catalog).await?;
-        let unread = std::mem::take(&mut catalog.roles.unread);
-        if !unread.is_empty() {
-            warnings.push(Warning { code: "roles-not-read", objects: unread });
+        warnings.extend(set_aside_unread(&unread, &mut catalog));
+        let not_dumped = Warning { code: "not-dumped", objects: std::mem::take(&mut catalog.not_dumped) };
+        let in_circles = Warning { code: "circular-foreign-keys", objects: std::mem::take(&mut catalog.in_circles) };
+        warnings.extend([not_dumped, in_circles].into_iter().filter(|warning| !warning.objects.is_empty()));
+        let roles_unread = std::mem::take(&mut catalog.roles.unread);
+        if !roles_unread.is_empty() {
+            warnings.push(Warning { code: "roles-not-read", objects: roles_unread });
         }
         let (before, after) = definitions(&catalog, &server, &side, options.section_bytes).await?;
 
@@ -63,13 +70,13 @@ impl Dump {
         let headers = catalog.tables.iter().map(|table| table.copy_header.clone()).collect();
         let headers = encode(&side, &server.encoding, headers).await?;
         let dumped = dumped(&catalog.tables);
-        let (config, tables): (Vec<Table>, Vec<Table>) = std::mem::take(&mut catalog.tables)
+        let (in_order, tables): (Vec<Table>, Vec<Table>) = std::mem::take(&mut catalog.tables)
             .into_iter()
             .zip(headers)
             .map(|(data, header)| Table { data: Arc::new(data), header: header.into() })
-            .partition(|table| table.data.config);
+            .partition(|table| table.data.in_order);
         let plan = Plan::new(
-            config.iter().map(Slice::whole).collect(),
+            in_order.iter().map(Slice::whole).collect(),
             slices::plan(&server, &tables, &sizes, &options),
             &catalog.large_objects,
             std::mem::take(&mut catalog.sequences),
@@ -114,6 +121,7 @@ struct Opened {
     workers: Vec<Session>,
     ours: Vec<i32>,
     snapshot: Snapshot,
+    unread: Unread,
     catalog: Catalog,
 }
 
@@ -123,14 +131,15 @@ async fn read_catalog(
     leader: &Session,
     side: &Session,
     options: &DumpOptions,
-) -> Result<(Snapshot, Catalog), Error> {
+) -> Result<(Locked, Catalog), Error> {
     let mut objects = Vec::new();
     for _ in 0..ATTEMPTS {
-        let snapshot = lock_and_snapshot(server, leader, side, options).await?;
-        let catalog = Catalog::read(&leader.client).await?;
+        let locked = lock_and_snapshot(server, leader, side, options).await?;
+        let (selection, unread) = (locked.selection.clone(), &locked.unread.large_objects);
+        let catalog = Catalog::read_selected(&leader.client, selection, unread).await?;
         objects = catalog.changed_since(&side.client).await?;
         if objects.is_empty() {
-            return Ok((snapshot, catalog));
+            return Ok((locked, catalog));
         }
         rollback(leader).await?;
     }
@@ -170,6 +179,27 @@ async fn set_aside_unlogged(server: &Server, leader: &Session, catalog: &mut Cat
         kept
     });
     Ok(if objects.is_empty() { Vec::new() } else { vec![Warning { code: "unlogged-on-standby", objects }] })
+}
+
+/// Takes out what our role may not read, whose definitions stay, and tells of it.
+fn set_aside_unread(unread: &Unread, catalog: &mut Catalog) -> Option<Warning> {
+    let oids = unread.relations();
+    let mut objects = Vec::new();
+    catalog.tables.retain(|table| {
+        let kept = !oids.contains(&table.oid);
+        if !kept {
+            objects.push(table.qualified());
+        }
+        kept
+    });
+    catalog.sequences.retain(|sequence| {
+        let kept = !oids.contains(&sequence.oid);
+        if !kept {
+            objects.push(quote::qualified(&sequence.schema, &sequence.name));
+        }
+        kept
+    });
+    (!objects.is_empty()).then_some(Warning { code: "rows-not-dumped", objects })
 }
 
 /// The sections before and after the data.

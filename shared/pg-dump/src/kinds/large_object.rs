@@ -56,9 +56,11 @@ impl LargeObjects {
             out.told(ObjectId::new(class::LARGE_OBJECT_METADATA, *oid));
             definition.push_str(&format!("SELECT pg_catalog.lo_create('{oid}');\n"));
         }
-        definition.push('\n');
-        for oid in &self.oids {
-            definition.push_str(&format!("ALTER LARGE OBJECT {oid} OWNER TO {owner};\n"));
+        if !out.model.no_owner() {
+            definition.push('\n');
+            for oid in &self.oids {
+                definition.push_str(&format!("ALTER LARGE OBJECT {oid} OWNER TO {owner};\n"));
+            }
         }
         let name = self.name();
         out.item(Item::new("BLOB METADATA", &*name).owner(&self.owner).definition(definition));

@@ -92,7 +92,7 @@ impl Sequence {
                 }
                 definition.push_str(&format!("{};\n", self.options()));
                 out.item(item("SEQUENCE").definition(definition).alter_owner(format!("SEQUENCE {name}")));
-                if let Some((_, table, column)) = owning {
+                if let Some((_, table, column)) = owning.filter(|(_, table, _)| !out.model.leaves_out(table.oid)) {
                     let column = format!("{}.{}", table.qualified(), identifier(&column.name));
                     let definition = format!("ALTER SEQUENCE {name} OWNED BY {column};\n");
                     out.item(item("SEQUENCE OWNED BY").definition(definition));

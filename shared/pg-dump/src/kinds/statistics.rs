@@ -10,6 +10,7 @@ use crate::object::{ObjectId, class};
 
 pub(crate) struct Statistics {
     pub(crate) oid: u32,
+    pub(crate) table: u32,
     pub(crate) schema: String,
     pub(crate) name: String,
     owner: String,
@@ -20,7 +21,7 @@ pub(crate) struct Statistics {
 
 pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Statistics>, CatalogError> {
     let sql = format!(
-        "SELECT s.oid, n.nspname AS schema, s.stxname AS name, r.rolname AS owner, {target} AS target, \
+        "SELECT s.oid, s.stxrelid AS table, n.nspname AS schema, s.stxname AS name, r.rolname AS owner, {target} AS target, \
          pg_get_statisticsobjdef(s.oid) AS definition FROM pg_statistic_ext s \
          JOIN pg_namespace n ON n.oid = s.stxnamespace JOIN pg_class c ON c.oid = s.stxrelid \
          LEFT JOIN pg_roles r ON r.oid = s.stxowner WHERE c.relpersistence <> 't'",
@@ -30,9 +31,9 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Statistics
     for row in reader.rows("extended statistics", &sql).await? {
         let (schema, name) = (row.text("schema")?, row.text("name")?);
         let owner = reader.owner(&row, || format!("statistics {schema}.{name}"))?;
-        let oid = row.oid("oid")?;
+        let (oid, table) = (row.oid("oid")?, row.oid("table")?);
         let (target, definition) = (row.number("target")?, row.fragment("definition")?.unwrap_or_default());
-        statistics.insert(oid, Statistics { oid, schema, name, owner, target, definition });
+        statistics.insert(oid, Statistics { oid, table, schema, name, owner, target, definition });
     }
     Ok(statistics)
 }

@@ -1,7 +1,9 @@
 use pg_client::Session;
 
+use crate::access::Unread;
 use crate::error::Error;
-use crate::session::{Server, fault};
+use crate::selection::Selection;
+use crate::session::fault;
 
 /// A table that the dump locks.
 pub(super) struct LockableTable {
@@ -21,51 +23,60 @@ const LOCKABLE: &str = "
         WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
           AND NOT EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE e.oid = d.refobjid AND c.oid = ANY (e.extconfig)))";
 
-/// The tables as they are now, in the order of their OIDs, so that two dumps never wait for each other.
-///
-/// # Errors
-/// All tables that our role may not read, or not wholly.
-pub(super) async fn list(server: &Server, side: &Session) -> Result<Vec<LockableTable>, Error> {
+/// What of it is asked for.
+const ASKED: &str = "AND ($1::pg_catalog.oid[] IS NULL OR c.oid = ANY ($1)) AND c.oid <> ALL ($2::pg_catalog.oid[])";
+
+/// The tables as they are now, in the order of their OIDs, so that two dumps never wait for each other; without those that our
+/// role may not read, which it may not lock either and which `unread` then holds.
+pub(super) async fn list(
+    side: &Session,
+    selection: &Selection,
+    unread: &mut Unread,
+) -> Result<Vec<LockableTable>, Error> {
     let sql = format!(
         "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname),
                 pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT'),
-                pg_catalog.row_security_active(c.oid) {LOCKABLE} ORDER BY c.oid"
+                pg_catalog.row_security_active(c.oid), c.oid {LOCKABLE} {ASKED} ORDER BY c.oid"
     );
-    let rows = side.client.query(&sql, &[]).await.map_err(|error| fault(side, "list the tables to lock", error))?;
-    let (mut tables, mut unreadable, mut hidden) = (Vec::new(), Vec::new(), Vec::new());
+    let (included, excluded) = asked(selection, &[]);
+    let rows = side.client.query(&sql, &[&included, &excluded]).await;
+    let rows = rows.map_err(|error| fault(side, "list the tables to lock", error))?;
+    let mut tables = Vec::new();
     for row in rows {
         // A table that is dropped while we ask has no privileges to tell of; locking it will.
         let (name, readable, secured): (String, Option<bool>, Option<bool>) = (row.get(0), row.get(1), row.get(2));
+        let oid = row.get(3);
         if readable == Some(false) {
-            unreadable.push(name);
-        } else if secured == Some(true) {
-            hidden.push(name);
-        } else {
-            tables.push(LockableTable { name });
+            unread.tables.push((oid, name));
+            continue;
         }
-    }
-    if !unreadable.is_empty() {
-        return Err(Error::NotReadable { role: server.role.clone(), objects: unreadable });
-    }
-    if !hidden.is_empty() {
-        return Err(Error::RowSecurity { role: server.role.clone(), tables: hidden });
+        if secured == Some(true) && selection.rows() {
+            unread.hidden.push((oid, name.clone()));
+        }
+        tables.push(LockableTable { name });
     }
     Ok(tables)
 }
 
+fn asked(selection: &Selection, without: &[(u32, String)]) -> (Option<Vec<u32>>, Vec<u32>) {
+    let included = selection.included.as_ref().map(|included| included.iter().copied().collect());
+    (included, selection.excluded.iter().copied().chain(without.iter().map(|(oid, _)| *oid)).collect())
+}
+
 /// Tables that the leader's snapshot shows and that it holds no lock on: they came after the list.
-pub(super) async fn not_locked(leader: &Session) -> Result<Vec<String>, Error> {
+pub(super) async fn not_locked(leader: &Session, selection: &Selection, unread: &Unread) -> Result<Vec<String>, Error> {
     let sql = format!(
-        "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) {LOCKABLE}
+        "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) {LOCKABLE} {ASKED}
            AND NOT EXISTS (
              SELECT FROM pg_catalog.pg_locks l
              WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.granted
                AND l.relation = c.oid AND l.mode = 'AccessShareLock')
          ORDER BY 1"
     );
+    let (included, excluded) = asked(selection, &unread.tables);
     let rows = leader
         .client
-        .query(&sql, &[])
+        .query(&sql, &[&included, &excluded])
         .await
         .map_err(|error| fault(leader, "compare the locked tables with the snapshot", error))?;
     Ok(rows.iter().map(|row| row.get(0)).collect())

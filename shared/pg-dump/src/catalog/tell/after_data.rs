@@ -35,7 +35,8 @@ pub(super) fn tell(model: &Model, node: &Node, out: &mut Emitter<'_>) {
             let index = model.indexes.get(&oid);
             let parent = index.and_then(|index| model.indexes.get(&index.parent));
             if let (Some(index), Some(parent)) = (index, parent)
-                && let (Some(table), Some(parent_table)) = (relation(index.table), relation(parent.table))
+                // The parent may be left out.
+                && let (Some(table), Some(parent_table)) = (relation(index.table), model.relations.get(&parent.table))
             {
                 attach::emit_index((parent, parent_table), (index, table), out);
             }

@@ -1,7 +1,7 @@
 # Needs Rust, Python 3.11 or newer, Node and a C compiler. All else is installed into .local/, which may be deleted.
 PYTHON ?= python3
 
-.PHONY: help demo test bench stack-up stack-down clean
+.PHONY: help demo test regression bench stack-up stack-down clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -11,6 +11,9 @@ demo: ## back up a database, lose it, restore it, prove it equal
 
 test: ## every check: format, lint, dependencies, tests
 	@$(PYTHON) tests/local/suite.py
+
+regression: ## dump what PostgreSQL's own tests leave behind, and bring it back
+	@$(PYTHON) tests/regression/run.py
 
 bench: ## speed and memory against pg_dump and openssl
 	@$(PYTHON) tests/bench/run.py

@@ -70,12 +70,11 @@ def private(path: Path, text: str) -> Path:
     return path
 
 
-def new_cluster(major: str, binaries: Path, password: str, port: int) -> Path:
-    data = place.postgres_dir() / f"data-{major}"
+def new_cluster(data: Path, binaries: Path, password: str, port: int) -> Path:
     shutil.rmtree(data, ignore_errors=True)
     data.mkdir(mode=0o700)
     place.give_to_unprivileged(data)
-    word = private(place.postgres_dir() / f"password-{major}", password)
+    word = private(data.with_name(f"password-of-{data.name}"), password)
     try:
         pinned.run(place.as_unprivileged([
             str(binaries / "initdb"), "-D", str(data), "-U", "postgres", f"--pwfile={word}", "-A", "scram-sha-256",
@@ -103,7 +102,7 @@ def up(major: str, say) -> dict:
     psql = clients(say)["psql"]
     binaries = programs(major, say)
     password, port = secrets.token_hex(16), process.free_port()
-    data = new_cluster(major, binaries, password, port)
+    data = new_cluster(place.postgres_dir() / f"data-{major}", binaries, password, port)
 
     def ready() -> bool:
         return subprocess.run(

@@ -72,7 +72,12 @@ impl RestoreDatabase {
             restored.rows,
             bytes(restored.bytes),
             report.seconds,
-            if restored.equal { "every row was read back and is equal" } else { "rows were not read back" },
+            match (restored.equal, restored.compared.tables, report.not_in_backup.as_slice()) {
+                (true, ..) => "every row was read back and is equal",
+                (false, 1.., [_, ..]) =>
+                    "every row of the backup was read back and is equal, and the backup is partial",
+                _ => "rows were not read back",
+            },
         );
         for finding in &report.findings {
             println!("finding: {finding}");

@@ -25,12 +25,11 @@ impl Config {
         if let Some(bytes) = variables.parsed("OFFSITE_MAX_ROW_BYTES")? {
             dump.max_row = bytes;
         }
-        let lock = match variables.optional("OFFSITE_REQUIRE_LOCK") {
-            None | Some("true") => LockPolicy::Required { days: variables.parsed("OFFSITE_LOCK_DAYS")? },
-            Some("false") => LockPolicy::NotRequired,
-            Some(other) => {
-                bail!("the environment variable OFFSITE_REQUIRE_LOCK is \"{other}\", neither true nor false")
-            }
+        dump.allow_partial = flag(variables, "OFFSITE_ALLOW_PARTIAL")?.unwrap_or(false);
+        let lock = if flag(variables, "OFFSITE_REQUIRE_LOCK")?.unwrap_or(true) {
+            LockPolicy::Required { days: variables.parsed("OFFSITE_LOCK_DAYS")? }
+        } else {
+            LockPolicy::NotRequired
         };
         Ok(Self {
             database: DatabaseSettings::from_variables(variables)?,
@@ -40,5 +39,14 @@ impl Config {
             dump,
             volume_bytes: variables.parsed("OFFSITE_VOLUME_BYTES")?,
         })
+    }
+}
+
+fn flag(variables: &Variables, name: &str) -> Result<Option<bool>> {
+    match variables.optional(name) {
+        None => Ok(None),
+        Some("true") => Ok(Some(true)),
+        Some("false") => Ok(Some(false)),
+        Some(other) => bail!("the environment variable {name} is \"{other}\", neither true nor false"),
     }
 }

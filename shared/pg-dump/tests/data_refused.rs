@@ -148,3 +148,77 @@ async fn empty_database_is_dumped() {
         assert!(dumped.summary.tables.is_empty());
     }
 }
+
+/// Something of everything that may not be read.
+const CLOSED: &str = "
+    CREATE TABLE open (id serial PRIMARY KEY, v text); INSERT INTO open (v) VALUES ('seen'); GRANT SELECT ON open, open_id_seq TO ROLE_NAME;
+    CREATE TABLE secret (a int); INSERT INTO secret VALUES (1); COMMENT ON TABLE secret IS 'kept'; CREATE INDEX of_secret ON secret (a);
+    CREATE TABLE policed (a int); INSERT INTO policed VALUES (1); ALTER TABLE policed ENABLE ROW LEVEL SECURITY;
+    GRANT SELECT ON policed TO ROLE_NAME; CREATE SEQUENCE counter START 7;
+    SELECT lo_from_bytea(71003, 'x'); COMMENT ON LARGE OBJECT 71003 IS 'not read'; SELECT lo_from_bytea(71004, 'y');
+    GRANT SELECT ON LARGE OBJECT 71004 TO ROLE_NAME;";
+
+#[tokio::test]
+async fn all_that_may_not_be_read_is_named_at_once() {
+    for major in MAJORS {
+        let role = Role::create(major, CLOSED).await;
+        let error = role.refused().await;
+        let Error::NotReadWhole { objects, tables, .. } = &error else { panic!("{major}: {error:?}") };
+        assert_eq!(objects[..], ["public.secret", "public.counter", "large object 71003"], "{major}");
+        assert_eq!(tables[..], ["public.policed"], "{major}");
+        let said = error.to_string();
+        assert!(objects.iter().chain(tables).all(|name| said.contains(name)), "{said}");
+        role.end().await;
+    }
+}
+
+#[tokio::test]
+async fn partial_dump_holds_all_else_and_names_what_it_lacks() {
+    for major in MAJORS {
+        let role = Role::create(major, CLOSED).await;
+        role.database
+            .run(&format!(
+                "CREATE FOREIGN DATA WRAPPER nowhere; CREATE SERVER nowhere FOREIGN DATA WRAPPER nowhere;
+                 CREATE USER MAPPING FOR postgres SERVER nowhere OPTIONS (\"user\" 'u');
+                 GRANT USAGE ON FOREIGN SERVER nowhere TO {}",
+                role.name
+            ))
+            .await;
+        let options = DumpOptions { allow_partial: true, ..DumpOptions::default() };
+        let dumped = rest(Dump::open(&role.connect(), options).await.unwrap()).await.unwrap();
+        let named = |code: &str| -> Vec<String> {
+            let warnings = dumped.summary.warnings.iter().filter(|warning| warning.code == code);
+            warnings.flat_map(|warning| warning.objects.clone()).collect()
+        };
+        assert_eq!(named("rows-not-dumped"), ["public.policed", "public.secret", "public.counter"], "{major}");
+        let lost = named("not-dumped");
+        let expected = ["large object 71003", "user mapping for postgres on server nowhere"];
+        assert!(expected.iter().all(|name| lost.iter().any(|lost| lost.contains(name))), "{major}: {lost:?}");
+
+        let text = String::from_utf8(dumped.file()).unwrap();
+        for kept in [
+            "CREATE TABLE public.secret",
+            "CREATE INDEX of_secret",
+            "'kept'",
+            "CREATE SEQUENCE public.counter",
+            "71004",
+        ] {
+            assert!(text.contains(kept), "{major}: {kept}");
+        }
+        assert!(!text.contains("71003"), "{major}: an empty large object would look like the whole one");
+        assert_eq!((dumped.rows_of("open"), dumped.of_table("secret").len()), (1, 0), "{major}");
+        let copy = Database::create(major).await;
+        copy.run(&text.replace("COPY public.open (id, v) FROM stdin;\n1\tseen\n\\.\n", "")).await;
+        drop(copy);
+        role.end().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_asked_for_need_not_be_readable() {
+    let role = Role::create(USUAL, CLOSED).await;
+    let options = DumpOptions { tables: vec!["open".parse().unwrap()], ..DumpOptions::default() };
+    let dumped = rest(Dump::open(&role.connect(), options).await.unwrap()).await.unwrap();
+    assert_eq!((dumped.rows_of("open"), dumped.summary.warnings.len()), (1, 0));
+    role.end().await;
+}

@@ -98,11 +98,20 @@ impl About {
 }
 
 fn warning(warning: pg_dump::Warning) -> Warning {
-    Warning {
-        code: warning.code.replace('-', "_"),
-        message: format!("{} of the database", warning.code.replace('-', " ")),
-        names: warning.objects,
-    }
+    let message = match warning.code {
+        "not-dumped" => "not in the backup, since this version can't dump it or its role may not read it".to_owned(),
+        "rows-not-dumped" => "in the backup without rows or values, which its role may not read".to_owned(),
+        "unlogged-on-standby" => "in the backup without rows, which a standby doesn't have".to_owned(),
+        code => format!("{} of the database", code.replace('-', " ")),
+    };
+    Warning { code: warning.code.replace('-', "_"), message, names: warning.objects }
+}
+
+/// What the source had and its backup has not, or not whole.
+pub(crate) fn not_in_backup(warnings: &[Warning]) -> Vec<String> {
+    let lossy = ["not_dumped", "rows_not_dumped", "unlogged_on_standby"];
+    let lossy = warnings.iter().filter(|warning| lossy.contains(&warning.code.as_str()));
+    lossy.flat_map(|warning| warning.names.iter().cloned()).collect()
 }
 
 fn object_totals(schema: &str, name: &str, digest: RowDigest) -> ObjectTotals {
@@ -161,4 +170,26 @@ pub(crate) fn check_totals<'a>(
 
 pub(crate) fn contradiction(id: &BackupId, what: String) -> Error {
     Error::Contradiction { backup: id.to_string(), what }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(code: &str, names: &[&str]) -> Warning {
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        Warning { code: code.to_owned(), message: String::new(), names }
+    }
+
+    #[test]
+    fn what_a_partial_backup_lacks_is_named() {
+        let warnings = [
+            told("not_dumped", &["operator family f", "large object 5"]),
+            told("only_wrapping_keys", &["key"]),
+            told("rows_not_dumped", &["public.secret"]),
+            told("unlogged_on_standby", &["public.cache"]),
+        ];
+        assert_eq!(not_in_backup(&warnings), ["operator family f", "large object 5", "public.secret", "public.cache"]);
+        assert!(not_in_backup(&warnings[1..2]).is_empty());
+    }
 }

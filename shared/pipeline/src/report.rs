@@ -7,6 +7,8 @@ use time::OffsetDateTime;
 use time::serde::rfc3339;
 use vault::{Backup, Manifest, Summary, Warning};
 
+use crate::manifest::not_in_backup;
+
 /// The report of a successful backup of a database.
 #[derive(Clone, Debug, Serialize)]
 pub struct DatabaseBackupReport {
@@ -105,9 +107,11 @@ pub struct DatabaseRestoreReport {
     pub snapshot: OffsetDateTime,
     /// What is not as it should be with this backup in the vault, and with newer ones that were passed over for that.
     pub findings: Vec<String>,
-    /// What was applied and compared.
+    /// What was applied and compared. Of a partial backup it isn't called `equal`, though all that is in it was compared.
     #[serde(flatten)]
     pub restored: pg_restore::RestoreReport,
+    /// What the source had and a partial backup has not, or not whole.
+    pub not_in_backup: Vec<String>,
     /// What was warned of when the backup was made.
     pub backup_warnings: Vec<Warning>,
     /// Wall time.
@@ -118,9 +122,11 @@ impl DatabaseRestoreReport {
     pub(crate) fn of(
         backup: &Backup,
         manifest: &Manifest,
-        restored: pg_restore::RestoreReport,
+        mut restored: pg_restore::RestoreReport,
         took: Duration,
     ) -> Self {
+        let not_in_backup = not_in_backup(&manifest.warnings);
+        restored.equal &= not_in_backup.is_empty();
         Self {
             status: "ok",
             backup: backup.id.to_string(),
@@ -128,6 +134,7 @@ impl DatabaseRestoreReport {
             snapshot: manifest.snapshot,
             findings: backup.findings.iter().map(ToString::to_string).collect(),
             restored,
+            not_in_backup,
             backup_warnings: manifest.warnings.clone(),
             seconds: took.as_secs_f64(),
         }

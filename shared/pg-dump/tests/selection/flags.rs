@@ -1,6 +1,5 @@
 //! The same flags for pg_dump and for us.
 
-use std::path::Path;
 use std::process::Command;
 
 use pg_dump::{Content, DumpOptions};
@@ -36,25 +35,53 @@ pub(crate) async fn assert_as_pg_dump(database: &Database, flags: &str) -> Dumpe
 pub(crate) async fn assert_words_as_pg_dump(database: &Database, flags: &[&str]) -> Dumped {
     let ours = dump(database, options(flags)).await;
     let ours = ours.unwrap_or_else(|error| panic!("{} {flags:?}: {error:?}", database.server.bin.display()));
-    let folder = tempfile::tempdir().unwrap();
-    let (a, b) = (folder.path().join("ours.sql"), folder.path().join("stock.sql"));
-    std::fs::write(&a, ours.file()).unwrap();
-    std::fs::write(&b, pg_dump(database, "UTF8", flags)).unwrap();
-    let judge = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/judges/dumpcmp.py");
-    let output = Command::new("python3").arg(judge).args([&a, &b]).arg("--order").output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{} {flags:?}\n{said}", database.server.bin.display());
+    assert_same(
+        &ours.file(),
+        &pg_dump(database, "UTF8", flags),
+        &format!("{} {flags:?}", database.server.bin.display()),
+    );
     ours
 }
 
-/// Loads a file as a person would.
-#[allow(dead_code)]
-pub(crate) fn psql(database: &Database, file: &Path) {
+/// The judge sees no difference between two dumps.
+pub(crate) fn assert_same(a: &[u8], b: &[u8], what: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let files = ["a.sql", "b.sql"].map(|name| folder.path().join(name));
+    std::fs::write(&files[0], a).unwrap();
+    std::fs::write(&files[1], b).unwrap();
+    let judge = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/judges/dumpcmp.py");
+    let output = Command::new("python3").arg(judge).args(&files).arg("--order").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{what}\n{said}");
+}
+
+/// Loads a dump as a person would.
+pub(crate) fn psql(database: &Database, dump: &Dumped) {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), dump.file()).unwrap();
     let psql = stack().psql.as_ref().expect("the stack has psql");
     let output = Command::new(psql)
         .args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", &database.url(), "-f"])
-        .arg(file)
+        .arg(file.path())
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The relations that pg_dump chooses by a pattern, by the headers of its entries; `None` if it finds none.
+pub(crate) fn chosen_by_pg_dump(database: &Database, pattern: &str) -> Option<Vec<String>> {
+    let program = stack().pg_dump.as_ref().expect("the stack has pg_dump");
+    let output = Command::new(program).args(["-s", "-x", "-d", &database.url(), "--table", pattern]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    if said.contains("no matching tables were found") {
+        return None;
+    }
+    assert!(output.status.success(), "{pattern}: {said}");
+    Some(names(&output.stdout))
+}
+
+/// The headers of a dump's entries.
+pub(crate) fn names(dump: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(dump);
+    text.lines().filter(|line| line.starts_with("-- Name: ")).map(str::to_owned).collect()
 }

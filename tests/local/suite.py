@@ -44,6 +44,7 @@ def steps() -> dict:
         "dependencies": lambda: [str(cargo_deny()), "check", "bans", "licenses", "sources"],
         "lint": lambda: ["cargo", "clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"],
         **{f"python {folder.relative_to(place.CHECKOUT)}": lambda folder=folder: [*unit, str(folder)] for folder in python_tests()},
+        "archivers": lambda: [sys.executable, str(place.HERE / "debian.py")],
         "local stack": lambda: [sys.executable, str(place.HERE / "stack.py"), "up", "all"],
         "build": lambda: ["cargo", "build", "--workspace", "--quiet"],  # the tests start the functions' programs
         "rust": lambda: ["cargo", "test", "--workspace", "--no-fail-fast"],

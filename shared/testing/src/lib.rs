@@ -3,6 +3,7 @@
 //! The servers are started by `make stack-up` (`make test` does it), which describes them in `.local/stack.json`.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, missing_docs)]
 
+pub mod archivers;
 pub mod faults;
 pub mod lambda;
 pub mod postgres;

@@ -2,7 +2,8 @@
 
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_s3::types::{
-    DefaultRetention, ObjectLockConfiguration, ObjectLockEnabled, ObjectLockRetentionMode, ObjectLockRule,
+    BucketVersioningStatus, DefaultRetention, ObjectLockConfiguration, ObjectLockEnabled, ObjectLockRetentionMode,
+    ObjectLockRule, VersioningConfiguration,
 };
 
 use crate::stack::stack;
@@ -49,5 +50,19 @@ pub async fn locked_bucket() -> String {
 pub async fn plain_bucket() -> String {
     let name = unique("bucket-");
     client().create_bucket().bucket(&name).send().await.expect("create the bucket");
+    name
+}
+
+/// A new bucket that keeps every version.
+pub async fn versioned_bucket() -> String {
+    let name = plain_bucket().await;
+    let versions = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
+    client()
+        .put_bucket_versioning()
+        .bucket(&name)
+        .versioning_configuration(versions)
+        .send()
+        .await
+        .expect("keep versions");
     name
 }

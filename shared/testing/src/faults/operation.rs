@@ -1,4 +1,4 @@
-/// The S3 operations that the vault uses.
+/// The S3 operations that are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
     CreateMultipartUpload,
@@ -9,6 +9,9 @@ pub enum Operation {
     GetObject,
     ListObjectVersions,
     GetObjectLockConfiguration,
+    ListObjects,
+    HeadObject,
+    GetObjectTagging,
     Other,
 }
 
@@ -37,6 +40,9 @@ impl Operation {
             "DELETE" if has("uploadId") => Self::AbortMultipartUpload,
             "GET" if has("versions") => Self::ListObjectVersions,
             "GET" if has("object-lock") => Self::GetObjectLockConfiguration,
+            "GET" if has("tagging") => Self::GetObjectTagging,
+            "GET" if has("list-type") => Self::ListObjects,
+            "HEAD" if object => Self::HeadObject,
             "PUT" if object => Self::PutObject,
             "GET" if object => Self::GetObject,
             _ => Self::Other,

@@ -1,0 +1,8 @@
+//! Against a real S3 server, and judged by archivers of other people.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, missing_docs)]
+
+mod changes;
+mod fixtures;
+mod hostile_keys;
+mod problems;
+mod round_trip;

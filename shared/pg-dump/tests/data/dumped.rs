@@ -27,6 +27,11 @@ pub async fn dump(database: &Database, options: DumpOptions) -> Result<Dumped, E
     take(Dump::open(&connect(database), options).await?, with_keys).await
 }
 
+/// The same of a database whose extensions have configuration tables with foreign keys.
+pub async fn dump_with_configuration(database: &Database, options: DumpOptions) -> Result<Dumped, Error> {
+    take(Dump::open(&connect(database), options).await?, true).await
+}
+
 /// Takes all sections, and checks what each dump promises.
 pub async fn rest(dump: Dump) -> Result<Dumped, Error> {
     take(dump, false).await

@@ -54,6 +54,8 @@ pub(crate) struct Catalog {
     version: Version,
     entries: Vec<Entry>,
     counts: BTreeMap<String, u64>,
+    /// What seems to be users' on extensions' tables, and doesn't come back.
+    pub(crate) on_members: Vec<String>,
     row_versions: RowVersions,
 }
 
@@ -103,6 +105,7 @@ impl Catalog {
         if !not_dumped.is_empty() && !model.selection.allow_partial {
             return Err(CatalogError::NotDumped(not_dumped));
         }
+        let on_members = inventory::members::changed(reader).await?;
         let row_versions = RowVersions::read(reader.client(), &emitted.told).await?;
         let in_circles = data::in_circles(model, &tables);
         let large_objects = model.large_objects.iter().flat_map(|group| group.oids.iter().copied());
@@ -121,6 +124,7 @@ impl Catalog {
             large_objects,
             not_dumped,
             in_circles,
+            on_members,
             version,
             entries,
             counts,

@@ -9,6 +9,7 @@ use crate::emit::Emitted;
 use crate::object::{FIRST_USER_OID, ObjectId, class};
 
 mod asked;
+pub(crate) mod members;
 mod versions;
 
 use asked::Asked;

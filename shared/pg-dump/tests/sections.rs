@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use dumped::{Dumped, dump, pg_dump};
+use dumped::{Dumped, dump, dump_with_configuration, pg_dump};
 use pg_dump::DumpOptions;
 use testing::postgres::{Database, MAJORS, server};
 use testing::stack::stack;
@@ -16,7 +16,7 @@ use testing::unique;
 
 /// Every entry is a section.
 async fn in_small_sections(database: &Database) -> Dumped {
-    dump(database, DumpOptions { section_bytes: 1, ..DumpOptions::default() }).await.unwrap()
+    dump_with_configuration(database, DumpOptions { section_bytes: 1, ..DumpOptions::default() }).await.unwrap()
 }
 
 /// Each section after the preamble, in the order of their numbers.
@@ -124,5 +124,60 @@ async fn rows_of_an_extensions_configuration_come_back_in_the_order_of_its_keys(
         assert!(of("z_parent") < of("a_child") && of("a_child") < of("b_grandchild"), "{major}");
         assert!(of("e_not_configuration").is_none() && of("b_grandchild") < of("z_users_own"), "{major}");
         assert_eq!((dumped.rows_of("z_parent"), dumped.rows_of("b_grandchild")), (2, 1), "{major}");
+    }
+}
+
+#[tokio::test]
+async fn what_users_put_on_an_extensions_table_is_warned_of() {
+    let script = "CREATE EXTENSION hstore; CREATE TABLE member (a int PRIMARY KEY, b int NOT NULL DEFAULT 1 CHECK (b > 0)); \
+         CREATE INDEX of_script ON member (b); CREATE POLICY of_script ON member USING (true); \
+         CREATE STATISTICS of_script ON a, b FROM member; ALTER EXTENSION hstore ADD TABLE member; \
+         CREATE TABLE other (a int); CREATE VIEW v AS SELECT * FROM member; CREATE TABLE child () INHERITS (member)";
+    let users = [
+        ("CREATE INDEX users_index ON member (b, a)", "index users_index of extension hstore"),
+        (
+            "ALTER TABLE member ADD CONSTRAINT users_check CHECK (a > 0)",
+            "constraint users_check on table member of extension hstore",
+        ),
+        (
+            "ALTER TABLE member ADD CONSTRAINT users_key UNIQUE (b)",
+            "constraint users_key on table member of extension hstore",
+        ),
+        (
+            "CREATE TRIGGER users_trigger BEFORE UPDATE ON member FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+            "trigger users_trigger on table member of extension hstore",
+        ),
+        (
+            "CREATE RULE users_rule AS ON DELETE TO member DO INSTEAD NOTHING",
+            "rule users_rule on table member of extension hstore",
+        ),
+        (
+            "CREATE POLICY users_policy ON member USING (a > 1)",
+            "policy users_policy on table member of extension hstore",
+        ),
+        (
+            "CREATE STATISTICS users_statistics (mcv) ON a, b FROM member",
+            "statistics object users_statistics of extension hstore",
+        ),
+        ("ALTER TABLE member ADD users_column int", "column users_column of table member of extension hstore"),
+        ("ALTER TABLE member ALTER a SET DEFAULT 9", "default value for column a of table member of extension hstore"),
+    ];
+    for major in MAJORS {
+        let database = Database::create(major).await;
+        database.run(script).await;
+        let nothing = dump(&database, DumpOptions::default()).await.unwrap().summary.warnings;
+        assert!(nothing.is_empty(), "{major}: {nothing:?}");
+        for (sql, _) in users {
+            database.run(sql).await;
+        }
+        let warnings = dump(&database, DumpOptions::default()).await.unwrap().summary.warnings;
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert_eq!(warnings[0].code, "extension-table-changed");
+        for (_, name) in users {
+            let named = |object: &String| object.replace("public.", "") == name;
+            assert!(warnings[0].objects.iter().any(named), "{major}: {name}: {:?}", warnings[0].objects);
+        }
+        // Its stock dump says nothing of them either.
+        compare(major, &in_small_sections(&database).await.file(), &pg_dump(&database, "UTF8", &[]));
     }
 }

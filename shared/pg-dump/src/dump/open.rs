@@ -56,7 +56,8 @@ impl Dump {
         warnings.extend(set_aside_unread(&unread, &mut catalog));
         let not_dumped = Warning { code: "not-dumped", objects: std::mem::take(&mut catalog.not_dumped) };
         let in_circles = Warning { code: "circular-foreign-keys", objects: std::mem::take(&mut catalog.in_circles) };
-        warnings.extend([not_dumped, in_circles].into_iter().filter(|warning| !warning.objects.is_empty()));
+        let on_members = Warning { code: "extension-table-changed", objects: std::mem::take(&mut catalog.on_members) };
+        warnings.extend([not_dumped, in_circles, on_members].into_iter().filter(|warning| !warning.objects.is_empty()));
         let roles_unread = std::mem::take(&mut catalog.roles.unread);
         if !roles_unread.is_empty() {
             warnings.push(Warning { code: "roles-not-read", objects: roles_unread });

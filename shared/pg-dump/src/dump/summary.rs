@@ -21,7 +21,7 @@ pub struct DumpedTable {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Warning {
-    /// Of what kind, for machines: `unlogged-on-standby`, `not-dumped`, ….
+    /// Of what kind, for machines: `unlogged-on-standby`, `not-dumped`, `extension-table-changed`, ….
     pub code: &'static str,
     /// What it is about.
     pub objects: Vec<String>,

@@ -42,7 +42,9 @@ pub(super) fn tell(model: &Model, node: &Node, out: &mut Emitter<'_>) {
             }
         }
         Subject::Statistics(oid) => {
-            if let Some(statistics) = model.statistics.get(&oid).filter(|s| model.is_defined(s.id(), &s.schema)) {
+            if let Some(statistics) = model.statistics.get(&oid).filter(|s| model.is_defined(s.id(), &s.schema))
+                && relation(statistics.table).is_some()
+            {
                 statistics.emit(out);
             }
         }

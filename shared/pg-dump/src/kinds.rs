@@ -15,6 +15,7 @@ pub(crate) mod conversion;
 pub(crate) mod default_acl;
 pub(crate) mod domain;
 pub(crate) mod event_trigger;
+pub(crate) mod exclusion;
 pub(crate) mod extension;
 pub(crate) mod foreign;
 pub(crate) mod function;

@@ -1,6 +1,8 @@
 //! The schema of a dump is what a stock pg_dump says, and comes back equal.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, missing_docs)]
 
+#[path = "schema/exclusion.rs"]
+mod exclusion;
 #[path = "schema/faithful.rs"]
 mod faithful;
 #[path = "schema/found.rs"]
@@ -173,14 +175,4 @@ async fn an_owner_without_superuser_dumps_what_is_his() {
         tokio::spawn(connection);
         assert_eq!(pg_dump::schema_text(&client).await.unwrap(), as_superuser, "{major}");
     }
-}
-
-#[tokio::test]
-async fn an_exclusion_constraint_that_cannot_be_attached_again_is_refused() {
-    let database = Database::create("17").await;
-    let sql = "CREATE TABLE t (a int, r int4range, EXCLUDE USING gist (r WITH &&, a WITH =)) PARTITION BY LIST (a)";
-    let sql = format!("CREATE EXTENSION btree_gist; {sql}; CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1)");
-    database.run(&sql).await;
-    let error = pg_dump::schema_text(&database.connect().await).await.unwrap_err().to_string();
-    assert!(error.contains("exclusion constraint") && error.contains("public.t"), "{error}");
 }

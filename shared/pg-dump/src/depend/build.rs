@@ -3,6 +3,7 @@
 use super::{Graph, NodeId, Role, Subject, Tie, edges, inherited};
 use crate::catalog::Model;
 use crate::kinds::constraint::ConstraintKind;
+use crate::kinds::exclusion;
 use crate::kinds::relation::{Relation, RelationKind};
 use crate::kinds::types::TypeKind;
 use crate::object::{ObjectId, class};
@@ -205,6 +206,13 @@ fn indexes_and_constraints(model: &Model, graph: &mut Graph) {
             }
         } else {
             graph.nodes[node].repair.apart = true;
+        }
+    }
+    for index in model.indexes.values().filter(|index| index.parent != 0 && exclusion::goes_down(model, index)) {
+        let parent = model.indexes.get(&index.parent).map_or(0, |parent| parent.constraint);
+        let both = [index.constraint, parent].map(|constraint| graph.find(Subject::Constraint(constraint)));
+        if let [Some(node), Some(parent)] = both {
+            graph.need(node, parent);
         }
     }
     inherited::checks(model, graph);

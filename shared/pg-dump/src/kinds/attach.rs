@@ -2,7 +2,7 @@
 
 use sql_text::quote::qualified;
 
-use super::constraint::ConstraintKind;
+use super::exclusion;
 use super::index::Index;
 use super::relation::Relation;
 use crate::emit::{Emitter, Item};
@@ -22,10 +22,7 @@ pub(crate) fn emit_index(
     (index, table): (&Index, &Relation),
     out: &mut Emitter<'_>,
 ) {
-    // The server refuses to attach it again: "the index definitions do not match".
-    let constraint = out.model.constraints.get(&index.constraint);
-    if constraint.is_some_and(|constraint| constraint.kind == ConstraintKind::Exclusion) {
-        out.refuse(format!("exclusion constraint {} of partitioned table {}", parent.name, parent_table.qualified()));
+    if exclusion::goes_down(out.model, index) {
         return;
     }
     let definition = format!(

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use sql_text::quote::{identifier, identifiers, qualified};
 
 use super::domain::Domain;
+use super::exclusion;
 use super::index::{self, Index};
 use super::relation::{Relation, RelationKind};
 use crate::catalog::{CatalogError, Reader};
@@ -112,6 +113,11 @@ impl Constraint {
         matches!(self.kind, ConstraintKind::Primary | ConstraintKind::Unique | ConstraintKind::Exclusion)
     }
 
+    /// Whether its index is compared by other operators than equality.
+    pub(crate) fn excludes(&self) -> bool {
+        self.kind == ConstraintKind::Exclusion || self.period && self.has_index()
+    }
+
     fn definition(&self) -> &str {
         self.definition.as_deref().unwrap_or_default()
     }
@@ -146,9 +152,16 @@ impl Constraint {
             }
             (_, Some(index)) => {
                 tablespace = Some(index.tablespace.clone());
-                let mut definition = format!("ALTER {foreign}TABLE ONLY {table}\n    ADD CONSTRAINT {name} ");
-                definition.push_str(&self.by_index(relation, index));
-                definition.push_str(";\n");
+                let goes_down = exclusion::goes_down(out.model, index);
+                if goes_down && relation.kind == RelationKind::Partitioned && !exclusion::is_whole(index, out) {
+                    out.refuse(format!("constraint {name} of partitioned table {table}, which some partition lacks"));
+                }
+                let of_partition = if goes_down { exclusion::partitions_own(index, relation, out) } else { None };
+                let mut definition = of_partition.unwrap_or_else(|| {
+                    let only = if goes_down { "" } else { "ONLY " };
+                    let what = self.by_index(relation, index);
+                    format!("ALTER {foreign}TABLE {only}{table}\n    ADD CONSTRAINT {name} {what};\n")
+                });
                 definition.push_str(&index::properties(index, relation, out));
                 ("CONSTRAINT", definition)
             }

@@ -65,6 +65,11 @@ pub(crate) async fn assert_comes_back(major: &str, sql: &str) -> String {
     std::fs::write(folder.path().join("ours.sql"), &ours).unwrap();
     restore(&restored, &folder.path().join("ours.sql"));
     assert_eq!(schema_of(&restored).await, ours, "{major}");
+    let [before, after] = [(&source, "before.sql"), (&restored, "after.sql")].map(|(database, name)| {
+        pg_dump(database, &folder.path().join(name));
+        folder.path().join(name)
+    });
+    compare(major, &before, &after, &[]);
     ours
 }
 

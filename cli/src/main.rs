@@ -27,6 +27,7 @@ enum Command {
     /// Restore a backup.
     #[command(subcommand)]
     Restore(commands::restore::Restore),
+    Roles(commands::roles::Roles),
 }
 
 #[tokio::main]
@@ -42,6 +43,7 @@ async fn main() -> ExitCode {
         Command::List(list) => list.run().await,
         Command::Decrypt(decrypt) => decrypt.run().await,
         Command::Restore(restore) => restore.run().await,
+        Command::Roles(roles) => roles.run().await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -55,7 +55,8 @@ async fn boundaries(volume: &[u8], keys: &str) -> BTreeSet<usize> {
     let index = sql_volume::Index::from_frame(&index, trailer).unwrap();
     let sections = index.sections.iter().map(|section| at(section.offset + section.length));
     let frames = (0..=full).map(|number| header + number * (frame + 32));
-    let ends: Vec<u64> = sections.chain(frames).chain([0, size - 1]).collect();
+    let roles = index.roles.iter().map(|roles| at(roles.offset + roles.length));
+    let ends: Vec<u64> = sections.chain(roles).chain(frames).chain([0, size - 1]).collect();
     let around = ends.iter().flat_map(|end| [end.saturating_sub(1), *end, end + 1]);
     around.filter(|end| *end < size).map(|end| end as usize).collect()
 }

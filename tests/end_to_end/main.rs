@@ -6,6 +6,7 @@ mod cut_ciphertext;
 mod interrupted;
 mod refused_source;
 mod refused_vault;
+mod roles;
 mod round_trip;
 mod stock_tools;
 

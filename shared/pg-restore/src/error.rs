@@ -26,7 +26,7 @@ pub enum Error {
         name: String,
     },
     /// The server lacks something. Nothing was changed.
-    #[error("the server can't take the backup of database {database} yet:{}", list(.missing))]
+    #[error("the server can't take the backup of database {database} yet:{}{}", list(.missing), roles_hint(.missing))]
     NotReady {
         /// The source database.
         database: String,
@@ -219,6 +219,12 @@ fn chain(error: &dyn std::error::Error) -> String {
         next = source.source();
     }
     text
+}
+
+/// For all missing roles at once.
+fn roles_hint(missing: &[Missing]) -> &'static str {
+    let role = missing.iter().any(|missing| matches!(missing, Missing::Role(_)));
+    if role { " HINT: `offsite roles` prints the SQL that makes the roles of a backup." } else { "" }
 }
 
 fn list<T: fmt::Display>(items: &[T]) -> String {

@@ -121,6 +121,7 @@ impl DatabaseBackup<'_> {
         let columns =
             dump.tables().iter().map(|table| ((table.schema.clone(), table.table.clone()), table.columns.clone()));
         let head = IndexHead {
+            roles: dump.roles().to_owned(),
             database: database.clone(),
             requires: dump.requires().clone(),
             seed: DigestSeed::new(seed),

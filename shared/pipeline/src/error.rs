@@ -40,6 +40,26 @@ pub enum Error {
         #[source]
         source: sql_volume::FrameError,
     },
+    /// The roles in the first volume.
+    #[error("{part}")]
+    Roles {
+        /// Which volume of which backup.
+        part: String,
+        /// What is wrong with them.
+        #[source]
+        source: sql_volume::RolesError,
+    },
+    /// The backup is of a version that didn't write roles.
+    #[error(
+        "backup {backup} holds no roles: an earlier version of Offsite made it. HINT: Create these by hand: {}.",
+        names.join(", ")
+    )]
+    NoRoles {
+        /// The backup's id.
+        backup: String,
+        /// The roles that its dump mentions.
+        names: Vec<String>,
+    },
     /// The backup contradicts itself.
     #[error(
         "backup {backup} contradicts itself: {what}. HINT: Restore another backup, and keep this one for examination."

@@ -13,6 +13,7 @@ mod manifest;
 mod progress;
 mod report;
 mod restore_database;
+mod roles;
 mod sections;
 mod volumes;
 
@@ -22,3 +23,4 @@ pub use error::Error;
 pub use progress::Progress;
 pub use report::{DatabaseBackupReport, DatabaseRestoreReport, Load};
 pub use restore_database::DatabaseRestore;
+pub use roles::DatabaseRoles;

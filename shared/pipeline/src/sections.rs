@@ -12,7 +12,7 @@ use sql_volume::{
     DatabaseProperties, DigestSeed, INDEX_TRAILER_LEN, Index, IndexTrailer, Requirements, SectionEntry, TableTotals,
 };
 use tokio::task::JoinHandle;
-use vault::{Backup, BackupId, Kind, Manifest, ObjectReader, Vault};
+use vault::{Backup, BackupId, Kind, Manifest, ObjectReader, StoredObject, Vault};
 
 use crate::context::{context, volume_part};
 use crate::error::Error;
@@ -33,10 +33,45 @@ impl RangeSource for Ciphertext {
 }
 
 /// An opened volume: its last frame and its index are verified.
-struct Volume {
+pub(crate) struct Volume {
     part: String,
     plaintext: RandomAccess<Ciphertext>,
-    index: Index,
+    pub(crate) index: Index,
+}
+
+impl Volume {
+    /// Opens a volume that the manifest names.
+    pub(crate) async fn open(
+        vault: &Vault,
+        identities: &Identities,
+        backup: &Backup,
+        stored: &StoredObject,
+        number: u32,
+    ) -> Result<Self, Error> {
+        let id = &backup.id;
+        let part = volume_part(number);
+        let name = format!("{part} of backup {id}");
+        let reader = vault.backup_object(backup, stored.name())?;
+        let context = context(vault.environment(), Kind::Database, id, &part);
+        let plaintext = RandomAccess::open(Ciphertext(reader), stored.bytes, identities, context)
+            .await
+            .map_err(|source| Error::Envelope { part: format!("open {name}"), source })?;
+        let index = read_index(&plaintext, &name).await?;
+        if index.volume != number {
+            return Err(contradiction(id, format!("{part} calls itself volume {}", index.volume)));
+        }
+        Ok(Self { part: name, plaintext, index })
+    }
+
+    /// The roles beside the dump, verified; `None` if the volume holds none.
+    pub(crate) async fn roles(&self) -> Result<Option<Vec<u8>>, Error> {
+        let Some(entry) = &self.index.roles else { return Ok(None) };
+        let part = || format!("read the roles of {}", self.part);
+        let frame = self.plaintext.read(entry.offset..entry.offset + entry.length).await;
+        let frame = frame.map_err(|source| Error::Envelope { part: part(), source })?;
+        let sql = entry.read(&frame, self.index.digest_seed);
+        sql.map(Some).map_err(|source| Error::Roles { part: part(), source })
+    }
 }
 
 /// A section on its way: its entry and its verified SQL.
@@ -54,7 +89,7 @@ pub(crate) struct StoredSections {
 }
 
 impl StoredSections {
-    /// Opens every volume that the manifest names and compares their indexes with it.
+    /// Opens every volume that the manifest names, compares their indexes with it, and verifies the roles.
     ///
     /// # Errors
     /// [`Error`], naming the volume.
@@ -68,18 +103,11 @@ impl StoredSections {
         let id = &backup.id;
         let mut volumes = Vec::with_capacity(manifest.volumes.len());
         for (stored, number) in manifest.volumes.iter().zip(1u32..) {
-            let part = volume_part(number);
-            let name = format!("{part} of backup {id}");
-            let reader = vault.backup_object(backup, stored.name())?;
-            let context = context(vault.environment(), Kind::Database, id, &part);
-            let plaintext = RandomAccess::open(Ciphertext(reader), stored.bytes, identities, context)
-                .await
-                .map_err(|source| Error::Envelope { part: format!("open {name}"), source })?;
-            let index = read_index(&plaintext, &name).await?;
-            if index.volume != number {
-                return Err(contradiction(id, format!("{part} calls itself volume {}", index.volume)));
-            }
-            volumes.push(Arc::new(Volume { part: name, plaintext, index }));
+            volumes.push(Arc::new(Volume::open(vault, identities, backup, stored, number).await?));
+        }
+        if let Some(first) = volumes.first() {
+            // A restore applies no roles; but whoever needs them needs all of them.
+            first.roles().await?;
         }
         let tables = check(id, &volumes, manifest)?;
         progress

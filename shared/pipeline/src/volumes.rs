@@ -6,8 +6,8 @@ use std::io;
 use bytes::Bytes;
 use futures_util::Stream;
 use sql_volume::{
-    CompressedSection, DatabaseProperties, DigestSeed, Index, Requirements, RowDigest, Section, SectionEntry,
-    TableTotals,
+    CompressedSection, DatabaseProperties, DigestSeed, Index, Requirements, RolesFrame, RowDigest, Section,
+    SectionEntry, TableTotals,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -62,12 +62,15 @@ pub(crate) struct Volumes {
     exhausted: bool,
     number: u32,
     limit: u64,
+    level: i32,
     head: IndexHead,
     totals: Totals,
 }
 
-/// What every volume's index repeats.
+/// What every volume's index repeats, and the roles, which the first volume holds.
 pub(crate) struct IndexHead {
+    /// SQL that is no part of the dump.
+    pub(crate) roles: String,
     pub(crate) database: DatabaseProperties,
     pub(crate) requires: Requirements,
     pub(crate) seed: DigestSeed,
@@ -107,7 +110,8 @@ impl Totals {
 pub(crate) fn volumes(head: IndexHead, level: i32, limit: u64) -> (SectionSink, Volumes) {
     let (sender, messages) = mpsc::channel(AHEAD);
     let sink = SectionSink { messages: sender, level, seed: head.seed };
-    let volumes = Volumes { messages, next: None, exhausted: false, number: 0, limit, head, totals: Totals::default() };
+    let volumes =
+        Volumes { messages, next: None, exhausted: false, number: 0, limit, level, head, totals: Totals::default() };
     (sink, volumes)
 }
 
@@ -226,6 +230,15 @@ impl OpenVolume<'_> {
             };
             tables.push(TableTotals { schema: name.0, table: name.1, columns: columns.clone(), digest });
         }
+        let mut bytes = Vec::new();
+        let mut roles = None;
+        if self.volumes.number == 1 {
+            let frame = RolesFrame::new(head.roles.as_bytes(), self.offset, self.volumes.level, head.seed)?;
+            self.offset += frame.entry.length;
+            self.volumes.totals.compressed_bytes += frame.entry.length;
+            bytes = frame.bytes;
+            roles = Some(frame.entry);
+        }
         let index = Index {
             format: 1,
             volume: self.volumes.number,
@@ -233,9 +246,11 @@ impl OpenVolume<'_> {
             requires: head.requires.clone(),
             digest_seed: head.seed,
             sections: std::mem::take(&mut self.entries),
+            roles,
             tables,
         };
-        index.to_frame(self.offset).map(Bytes::from).map_err(io::Error::other)
+        bytes.extend(index.to_frame(self.offset).map_err(io::Error::other)?);
+        Ok(Bytes::from(bytes))
     }
 }
 

@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{DigestSeed, RowDigest, hex128};
+use crate::roles::RolesEntry;
 use crate::section::SectionKind;
 
 /// Magic number of the zstd skippable frame that holds the index, little-endian on disk.
@@ -26,6 +27,9 @@ pub struct Index {
     pub digest_seed: DigestSeed,
     /// The sections of this volume, in the order of their offsets.
     pub sections: Vec<SectionEntry>,
+    /// In the first volume, where the backup's roles are: behind its sections. Backups of earlier versions have none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub roles: Option<RolesEntry>,
     /// Totals, within this volume, of the tables whose rows it holds.
     pub tables: Vec<TableTotals>,
 }
@@ -157,7 +161,7 @@ impl IndexTrailer {
 }
 
 impl Index {
-    /// The skippable frame that ends a volume whose sections end at `offset`.
+    /// The skippable frame that ends a volume whose sections, and roles, end at `offset`.
     ///
     /// # Errors
     /// When the index does not fit into a skippable frame (4 GiB), or memory runs out.
@@ -176,7 +180,7 @@ impl Index {
         Ok(frame)
     }
 
-    /// Reads a frame that [`IndexTrailer`] pointed to, and checks that the sections fill the volume up to it.
+    /// Reads a frame that [`IndexTrailer`] pointed to, and checks that sections and roles fill the volume up to it.
     ///
     /// # Errors
     /// [`IndexError`].
@@ -220,6 +224,12 @@ impl Index {
                 return Err(IndexError::Damaged("a section waits for itself"));
             }
             offset = offset.checked_add(section.length).ok_or(IndexError::Damaged("a section has no end"))?;
+        }
+        if let Some(roles) = &self.roles {
+            if self.volume != 1 || roles.offset != offset {
+                return Err(IndexError::Damaged("its roles are not behind the first volume's sections"));
+            }
+            offset = offset.checked_add(roles.length).ok_or(IndexError::Damaged("its roles have no end"))?;
         }
         if offset != end {
             return Err(IndexError::Damaged("its sections do not reach it"));
@@ -265,8 +275,15 @@ mod tests {
             requires: Requirements::default(),
             digest_seed: DigestSeed::new([1; 8]),
             sections,
+            roles: None,
             tables: Vec::new(),
         }
+    }
+
+    fn index_with_roles() -> Index {
+        let mut index = index(&[100]);
+        index.roles = Some(RolesEntry { offset: 100, length: 50, sql_length: 10, digest: 1 });
+        index
     }
 
     fn reread(index: &Index, offset: u64) -> Result<Index, IndexError> {
@@ -280,6 +297,34 @@ mod tests {
     fn index_comes_back_equal() {
         let index = index(&[100, 50]);
         assert_eq!(reread(&index, 150).unwrap(), index);
+    }
+
+    #[test]
+    fn index_with_roles_comes_back_equal() {
+        let index = index_with_roles();
+        assert_eq!(reread(&index, 150).unwrap(), index);
+    }
+
+    #[test]
+    fn index_whose_roles_are_elsewhere_is_refused() {
+        for spoil in [
+            |i: &mut Index| i.roles.as_mut().unwrap().offset = 0,
+            |i: &mut Index| i.roles.as_mut().unwrap().length -= 1,
+            |i: &mut Index| i.roles.as_mut().unwrap().length = u64::MAX,
+            |i: &mut Index| i.roles = None,
+            |i: &mut Index| i.volume = 2,
+        ] {
+            let mut index = index_with_roles();
+            spoil(&mut index);
+            assert!(matches!(reread(&index, 150), Err(IndexError::Damaged(_))));
+        }
+    }
+
+    #[test]
+    fn index_without_roles_has_no_such_field() {
+        let json = serde_json::to_string(&index(&[])).unwrap();
+        assert!(!json.contains("roles\":{"), "{json}");
+        assert_eq!(serde_json::from_str::<Index>(&json).unwrap().roles, None);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod digest;
 mod frame;
 mod index;
+mod roles;
 mod section;
 
 pub use digest::{DigestSeed, RowDigest};
@@ -13,4 +14,5 @@ pub use frame::{CompressedSection, FrameError, compress, decompress};
 pub use index::{
     DatabaseProperties, INDEX_TRAILER_LEN, Index, IndexError, IndexTrailer, Requirements, SectionEntry, TableTotals,
 };
+pub use roles::{RolesEntry, RolesError, RolesFrame};
 pub use section::{CopyRows, Section, SectionKind};

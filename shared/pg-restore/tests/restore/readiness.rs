@@ -44,6 +44,7 @@ async fn everything_that_is_missing_is_listed_at_once() {
         assert!(missing.to_string().starts_with(expected), "{missing}");
         assert!(error.to_string().contains(expected));
     }
+    assert!(error.to_string().ends_with(" HINT: `offsite roles` prints the SQL that makes the roles of a backup."));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,8 +4,11 @@ use sql_volume::{CopyRows, IndexTrailer, SectionKind};
 
 use super::*;
 
+const ROLES: &str = "CREATE ROLE app;\n";
+
 fn head() -> IndexHead {
     IndexHead {
+        roles: ROLES.into(),
         database: DatabaseProperties::default(),
         requires: Requirements::default(),
         seed: DigestSeed::new([7; 8]),
@@ -48,6 +51,11 @@ async fn volumes_close_at_their_limit_and_number_on() {
         let plaintext = read(&mut volumes).await.unwrap();
         let index = index_of(&plaintext);
         assert!(!index.sections.is_empty());
+        assert_eq!(index.roles.is_some(), index.volume == 1);
+        if let Some(roles) = &index.roles {
+            let frame = &plaintext[roles.offset as usize..(roles.offset + roles.length) as usize];
+            assert_eq!(roles.read(frame, index.digest_seed).unwrap(), ROLES.as_bytes());
+        }
         sections.extend(index.sections.iter().map(|section| section.seq));
         rows += index.tables.iter().map(|table| table.digest.rows()).sum::<u64>();
         numbers.push(index.volume);

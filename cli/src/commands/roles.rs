@@ -1,0 +1,35 @@
+use anyhow::{Context, Result};
+use clap::Args;
+use pipeline::DatabaseRoles;
+use tokio::io::AsyncWriteExt;
+use vault::Selector;
+
+use crate::keys::KeyFiles;
+use crate::place::VaultPlace;
+
+/// Print the roles of a backup as SQL for psql: without passwords, with memberships and settings, and the database's own properties.
+///
+/// A restore needs the roles to be there before it begins. The text says how to run it; of the backup, nothing else is read.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  offsite roles latest --private-key escrow.key.pem --vault BUCKET --environment production > roles.sql\n  psql -X -v ON_ERROR_STOP=1 -d postgres -f roles.sql"
+)]
+pub(crate) struct Roles {
+    /// `latest`, `before 2026-11-22T12:00:00Z`, or a backup's id as `offsite list` shows it.
+    backup: Selector,
+    #[command(flatten)]
+    keys: KeyFiles,
+    #[command(flatten)]
+    place: VaultPlace,
+}
+
+impl Roles {
+    pub(crate) async fn run(self) -> Result<()> {
+        let identities = self.keys.identities().await?;
+        let roles = DatabaseRoles { vault: &self.place.open().await?, identities: &identities, backup: self.backup };
+        let sql = roles.read().await?;
+        let mut out = tokio::io::stdout();
+        out.write_all(&sql).await.context("write to standard output")?;
+        out.flush().await.context("write to standard output")
+    }
+}

@@ -18,7 +18,7 @@ use crate::SHOP;
 use crate::command_line::offsite;
 
 /// Every object of the site's backup, with its key.
-async fn objects(bucket: &str) -> Vec<(String, Vec<u8>)> {
+pub(crate) async fn objects(bucket: &str) -> Vec<(String, Vec<u8>)> {
     let client = s3::client();
     let listed = client.list_objects_v2().bucket(bucket).send().await.unwrap();
     let mut objects = Vec::new();
@@ -61,27 +61,26 @@ async fn boundaries(volume: &[u8], keys: &str) -> BTreeSet<usize> {
     around.filter(|end| *end < size).map(|end| end as usize).collect()
 }
 
-/// The backup with its volume cut, and a manifest and a summary to match.
-async fn forged(objects: &[(String, Vec<u8>)], cut: usize, keys: &str) -> Vec<(String, Vec<u8>)> {
+/// The backup with another volume, and a manifest and a summary to match.
+pub(crate) async fn forged(objects: &[(String, Vec<u8>)], volume: &[u8], keys: &str) -> Vec<(String, Vec<u8>)> {
     let keys = WrappingKeys::from_json(keys).unwrap();
     let recipients = Recipients::new().secret(keys.newest());
     let identities = Identities::new().wrapping_keys(keys);
     let of = |end: &str| objects.iter().find(|(key, _)| key.ends_with(end)).unwrap().clone();
-    let ((volume_key, mut volume), (manifest_key, sealed), (summary_key, _)) =
+    let ((volume_key, _), (manifest_key, sealed), (summary_key, _)) =
         (of(".sql.zst.enc"), of("manifest.enc"), of("summary.json"));
-    volume.truncate(cut);
 
     let mut opened = Decryptor::new(&sealed[..], &identities, ExpectedContext::Any).await.unwrap();
     let mut json = Vec::new();
     tokio::io::AsyncReadExt::read_to_end(&mut opened, &mut json).await.unwrap();
     let mut manifest = Manifest::parse(&json).unwrap();
-    manifest.volumes[0].bytes = cut as u64;
+    manifest.volumes[0].bytes = volume.len() as u64;
     manifest.volumes[0].version_id = None;
     let json = serde_json::to_vec(&manifest).unwrap();
     let sealed = envelope::encrypt_to_vec(&json, &recipients, opened.context().clone()).await.unwrap();
     let sha256 = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &sealed).as_ref().try_into().unwrap();
     let summary = serde_json::to_vec(&Summary::of(&manifest, sha256, recipients.names())).unwrap();
-    vec![(volume_key, volume), (manifest_key, sealed), (summary_key, summary)]
+    vec![(volume_key, volume.to_vec()), (manifest_key, sealed), (summary_key, summary)]
 }
 
 #[tokio::test]
@@ -102,7 +101,7 @@ async fn volume_that_is_cut_anywhere_is_never_restored() {
     for cut in cuts {
         // As someone would who has the keys: the volume shorter, and manifest and summary that say so.
         let bucket = s3::plain_bucket().await;
-        for (key, bytes) in &forged(&objects, cut, &site.wrapping_keys).await {
+        for (key, bytes) in &forged(&objects, &volume[..cut], &site.wrapping_keys).await {
             s3::client().put_object().bucket(&bucket).key(key).body(bytes.clone().into()).send().await.unwrap();
         }
         let vault = vault::Vault::new(s3::client(), &bucket, site.environment.parse().unwrap());

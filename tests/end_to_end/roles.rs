@@ -4,12 +4,18 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use end_to_end::Site;
+use envelope::{Decryptor, ExpectedContext, Identities, Recipients, WrappingKeys};
+use pg_client::ConnectOptions;
+use pipeline::{DatabaseRestore, DatabaseRestoreReport, Deadline, Progress};
+use sql_volume::{Index, IndexTrailer};
 use testing::faults::{Operation, Proxy};
 use testing::postgres::USUAL;
 use testing::stack::stack;
 use testing::unique;
+use vault::Selector;
 
 use crate::command_line::offsite;
+use crate::cut_ciphertext::{forged, objects};
 
 fn roles_of(site: &Site, backup: &str, folder: &Path, endpoint: &str) -> Output {
     let keys = folder.join("keys.json");
@@ -40,7 +46,8 @@ async fn state(site: &Site, prefix: &str) -> Vec<String> {
     let sql = "SELECT (to_jsonb(r) - 'oid')::text FROM pg_roles r WHERE starts_with(rolname, $1) \
          UNION ALL SELECT r.rolname || ' of ' || g.rolname FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.member \
              JOIN pg_roles g ON g.oid = m.roleid WHERE starts_with(r.rolname, $1) \
-         UNION ALL SELECT concat(pg_get_userbyid(d.datdba), d.datacl, d.datconnlimit, s.setconfig, s.setrole) FROM pg_database d \
+         UNION ALL SELECT concat(pg_get_userbyid(d.datdba), d.datconnlimit, \
+             (SELECT string_agg(a::text, ' ' ORDER BY a::text) FROM unnest(d.datacl) a), s.setconfig, s.setrole) FROM pg_database d \
              LEFT JOIN pg_db_role_setting s ON s.setdatabase = d.oid WHERE d.datname = $2 ORDER BY 1";
     let rows = client.query(sql, &[&prefix, &site.database.name]).await.unwrap();
     rows.iter().map(|row| row.get(0)).collect()
@@ -146,4 +153,83 @@ async fn program_of_the_page_finds_the_same_roles() {
         dump.ends_with("-- PostgreSQL database dump complete\n--\n\n") && !dump.contains("ALTER DATABASE"),
         "{dump}"
     );
+}
+
+/// The site's backup in another bucket, as someone who has the keys would forge it: with another plaintext of its volume.
+async fn forge(site: &mut Site, change: impl FnOnce(Vec<u8>) -> Vec<u8>) {
+    let keys = WrappingKeys::from_json(&site.wrapping_keys).unwrap();
+    let recipients = Recipients::new().secret(keys.newest());
+    let identities = Identities::new().wrapping_keys(keys);
+    let objects = objects(&site.bucket).await;
+    let volume = &objects.iter().find(|(key, _)| key.ends_with(".sql.zst.enc")).unwrap().1;
+    let mut opened = Decryptor::new(&volume[..], &identities, ExpectedContext::Any).await.unwrap();
+    let mut plaintext = Vec::new();
+    tokio::io::AsyncReadExt::read_to_end(&mut opened, &mut plaintext).await.unwrap();
+    let changed = change(plaintext);
+    let volume = envelope::encrypt_to_vec(&changed, &recipients, opened.context().clone()).await.unwrap();
+    site.bucket = testing::s3::plain_bucket().await;
+    for (key, bytes) in forged(&objects, &volume, &site.wrapping_keys).await {
+        testing::s3::client().put_object().bucket(&site.bucket).key(key).body(bytes.into()).send().await.unwrap();
+    }
+}
+
+fn index_of(plaintext: &[u8]) -> (Index, IndexTrailer) {
+    let trailer = IndexTrailer::parse(&plaintext[plaintext.len() - 24..], plaintext.len() as u64).unwrap();
+    (Index::from_frame(&plaintext[trailer.offset as usize..], trailer).unwrap(), trailer)
+}
+
+async fn restored(site: &Site, into: &str) -> Result<DatabaseRestoreReport, pipeline::Error> {
+    let restore = DatabaseRestore {
+        vault: &site.vault(),
+        identities: &Identities::new().wrapping_keys(WrappingKeys::from_json(&site.wrapping_keys).unwrap()),
+        backup: Selector::Latest,
+        target: &ConnectOptions::from_url(&site.database.server.url("postgres")).unwrap(),
+        into: Some(into.to_owned()),
+        options: pg_restore::RestoreOptions::default(),
+        deadline: Deadline::default(),
+        progress: Progress::default(),
+    };
+    restore.run().await
+}
+
+#[tokio::test]
+async fn backup_whose_roles_are_damaged_is_not_restored() {
+    let mut site = Site::new(USUAL).await;
+    site.database.run("CREATE TABLE t AS SELECT generate_series(1, 100) AS n").await;
+    site.back_up().await;
+    forge(&mut site, |mut plaintext| {
+        let roles = index_of(&plaintext).0.roles.unwrap();
+        plaintext[(roles.offset + roles.length / 2) as usize] ^= 1;
+        plaintext
+    })
+    .await;
+    let into = format!("{}_damaged", site.database.name);
+    let refused = restored(&site, &into).await.unwrap_err().to_string();
+    assert!(refused.starts_with("read the roles of volume-0001"), "{refused}");
+    assert!(!site.database_exists(&into).await);
+    let folder = tempfile::tempdir().unwrap();
+    let output = roles_of(&site, "latest", folder.path(), testing::s3::endpoint());
+    assert_eq!((output.status.code(), output.stdout.is_empty()), (Some(1), true));
+}
+
+#[tokio::test]
+async fn backup_of_an_earlier_version_is_restored_and_its_roles_are_named() {
+    let mut site = Site::new(USUAL).await;
+    site.database.run("CREATE TABLE t AS SELECT generate_series(1, 100) AS n").await;
+    site.back_up().await;
+    forge(&mut site, |mut plaintext| {
+        let (mut index, _) = index_of(&plaintext);
+        let end = index.roles.take().unwrap().offset;
+        plaintext.truncate(end as usize);
+        plaintext.extend(index.to_frame(end).unwrap());
+        plaintext
+    })
+    .await;
+    let into = format!("{}_early", site.database.name);
+    assert!(restored(&site, &into).await.unwrap().restored.equal);
+    site.drop_database(&into).await;
+    let folder = tempfile::tempdir().unwrap();
+    let output = roles_of(&site, "latest", folder.path(), testing::s3::endpoint());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.stdout.is_empty() && said.contains("holds no roles") && said.contains("postgres"), "{said}");
 }

@@ -168,8 +168,16 @@ impl Catalog {
     ///
     /// # Errors
     /// [`CatalogError::Query`].
-    pub(crate) async fn changed_since(&self, fresh: &Client) -> Result<Vec<String>, CatalogError> {
-        self.row_versions.changed_since(fresh).await
+    pub(crate) async fn changed_since(&self, snapshot: &Client, fresh: &Client) -> Result<Vec<String>, CatalogError> {
+        self.row_versions.changed_since(snapshot, fresh).await
+    }
+
+    /// The same, when reading has failed: of everything that users made.
+    ///
+    /// # Errors
+    /// [`CatalogError::Query`].
+    pub(crate) async fn moved_since(snapshot: &Client, fresh: &Client) -> Result<Vec<String>, CatalogError> {
+        RowVersions::read_all(snapshot).await?.changed_since(snapshot, fresh).await
     }
 }
 

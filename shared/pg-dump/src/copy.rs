@@ -41,11 +41,13 @@ impl From<Closed> for Unread {
 }
 
 /// Reads a slice within the session's transaction and hands over its sections. The locks that this takes are given back at
-/// its end: what waits for one of them, such as a REINDEX, waits for a slice and not for the whole dump.
+/// its end: what waits for one of them, such as a REINDEX, waits for a slice and not for the whole dump. `patience` is for
+/// each lock.
 pub(crate) async fn copy(
     session: &Session,
     slice: &Slice,
     server_encoding: &str,
+    patience: Duration,
     options: &DumpOptions,
     outlet: &Outlet,
 ) -> Result<(), Unread> {
@@ -53,8 +55,7 @@ pub(crate) async fn copy(
     // COPY's own ENCODING, and not client_encoding: this text is in the server's, while names and messages stay UTF-8.
     let sql = format!("COPY {} TO STDOUT (ENCODING {})", slice.source(), sql_text::quote::literal(server_encoding));
     // Both at once, which saves a round trip per table: if the locks are refused, so is the COPY after them.
-    let (locked, copying) =
-        tokio::join!(lock(session, slice, options.slice_lock_timeout), session.client.copy_out(&sql));
+    let (locked, copying) = tokio::join!(lock(session, slice, patience), session.client.copy_out(&sql));
     locked.map_err(|error| match error.code() {
         Some(&SqlState::LOCK_NOT_AVAILABLE | &SqlState::T_R_DEADLOCK_DETECTED) => Unread::Refused,
         _ => Unread::Failed(fault(session, &act, error)),

@@ -10,11 +10,12 @@ use tokio::task::{JoinError, JoinSet};
 
 use crate::copy::{self, Unread};
 use crate::error::Error;
-use crate::handover::Outlet;
+use crate::handover::{Draft, Outlet};
+use crate::large_objects;
+use crate::lock::AT_ONCE;
 use crate::options::DumpOptions;
 use crate::session::{Server, fault};
 use crate::slices::Slice;
-use crate::{catalog::SequenceData, large_objects, sequences};
 
 /// Large objects read in one go; their sizes aren't known to roles that may not read `pg_largeobject`.
 const OBJECTS_AT_ONCE: usize = 500;
@@ -37,11 +38,12 @@ pub(crate) struct Plan {
     pub(crate) in_order: Vec<Slice>,
     /// Everything else, in any order.
     pub(crate) work: VecDeque<Work>,
-    pub(crate) sequences: Vec<SequenceData>,
+    /// Finished already.
+    pub(crate) sequences: Vec<Draft>,
 }
 
 impl Plan {
-    pub(crate) fn new(in_order: Vec<Slice>, slices: Vec<Slice>, objects: &[u32], sequences: Vec<SequenceData>) -> Self {
+    pub(crate) fn new(in_order: Vec<Slice>, slices: Vec<Slice>, objects: &[u32], sequences: Vec<Draft>) -> Self {
         let objects = objects.chunks(OBJECTS_AT_ONCE).map(|oids| Work::LargeObjects(oids.to_vec()));
         Self { in_order, work: slices.into_iter().map(Work::Rows).chain(objects).collect(), sequences }
     }
@@ -105,7 +107,7 @@ impl Reader {
                 }
             }
         }
-        for draft in sequences::read(&self.server, &leader, &plan.sequences, self.options.section_bytes).await? {
+        for draft in plan.sequences {
             self.outlet.put(draft).await.map_err(|_| Error::Stopped)?;
         }
         Ok(leader)
@@ -117,7 +119,7 @@ impl Reader {
 
     async fn work(self, session: Session, refuse: mpsc::UnboundedSender<Slice>) -> Result<(), Error> {
         while let Some(work) = self.take() {
-            match self.read(&session, &work).await {
+            match self.read(&session, &work, self.options.slice_lock_timeout).await {
                 Ok(()) => {}
                 Err(Unread::Refused) => {
                     if let Work::Rows(slice) = work {
@@ -134,9 +136,11 @@ impl Reader {
         Ok(())
     }
 
-    async fn read(&self, session: &Session, work: &Work) -> Result<(), Unread> {
+    async fn read(&self, session: &Session, work: &Work, patience: Duration) -> Result<(), Unread> {
         match work {
-            Work::Rows(slice) => copy::copy(session, slice, &self.server.encoding, &self.options, &self.outlet).await,
+            Work::Rows(slice) => {
+                copy::copy(session, slice, &self.server.encoding, patience, &self.options, &self.outlet).await
+            }
             Work::LargeObjects(oids) => {
                 large_objects::read(&self.server, session, oids, self.options.section_bytes, &self.outlet).await
             }
@@ -144,7 +148,8 @@ impl Reader {
     }
 
     async fn by_leader(&self, leader: &Session, work: Work, put_off: &mut VecDeque<Refused>) -> Result<(), Error> {
-        match self.read(leader, &work).await {
+        // It holds a lock on every table.
+        match self.read(leader, &work, AT_ONCE.min(self.options.slice_lock_timeout)).await {
             Ok(()) => {}
             Err(Unread::Refused) => {
                 if let Work::Rows(slice) = work {

@@ -1,6 +1,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use tokio_postgres::error::SqlState;
+
 use crate::catalog::CatalogError;
 
 /// Why there is no dump. Nothing that was read before may be taken for one.
@@ -201,6 +203,16 @@ pub enum Error {
     /// The dump was finished before its end.
     #[error("the dump was finished before its last section was taken")]
     Unfinished,
+}
+
+impl Error {
+    /// The server's code of what it refused.
+    pub(crate) fn code(&self) -> Option<&SqlState> {
+        match self {
+            Self::Query { source, .. } | Self::Catalog(CatalogError::Query { source, .. }) => source.code(),
+            _ => None,
+        }
+    }
 }
 
 /// Sessions that hold what we wait for.

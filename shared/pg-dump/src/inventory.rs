@@ -10,6 +10,7 @@ use crate::object::{FIRST_USER_OID, ObjectId, class};
 
 mod asked;
 pub(crate) mod members;
+mod names;
 mod versions;
 
 use asked::Asked;

@@ -5,6 +5,7 @@
 //! [`Dump::finish`] says how it went. The concatenation of all sections is one SQL file for psql.
 
 mod access;
+mod cancel;
 mod catalog;
 mod copy;
 mod crew;

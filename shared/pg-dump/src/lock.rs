@@ -16,10 +16,15 @@ use crate::session::{Server, fault};
 use crate::snapshot::{self, Snapshot};
 
 use blockers::{LastSeen, watch_blockers};
-use tables::{LockableTable, list, not_locked};
+pub(crate) use tables::contended_names;
+use tables::{LockableTable, contended, list, not_locked};
 
 /// How often the list of tables may change under our hands.
 const ATTEMPTS: u32 = 5;
+/// How long one waits for a lock who has others in hand: hardly.
+pub(crate) const AT_ONCE: Duration = Duration::from_millis(50);
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(20);
 /// SQL per LOCK statement: tens of thousands of tables need few round trips, and no statement is huge.
 const BATCH: usize = 100_000;
 
@@ -75,7 +80,10 @@ pub(crate) async fn rollback(session: &Session) -> Result<(), Error> {
     session.client.batch_execute("ROLLBACK").await.map_err(|error| fault(session, "begin again", error))
 }
 
-/// Locks all, patiently. `None` if one of them is no longer what it was listed as.
+/// Locks all, patiently: a lock that isn't free is waited for with none in hand. Who waits with locks in hand may be waited for
+/// by the one that it waits for, and PostgreSQL ends such a circle by failing either of the two: perhaps the other session.
+///
+/// `None` if one of the tables is no longer what it was listed as.
 async fn lock_all(
     server: &Server,
     leader: &Session,
@@ -85,27 +93,81 @@ async fn lock_all(
 ) -> Result<Option<Instant>, Error> {
     let began = Instant::now();
     let mut last = LastSeen::default();
+    // Asked before the transaction begins: a query within it would take the snapshot.
+    let pid = backend_pid(leader).await?;
     for attempt in 0..options.lock_attempts.max(1) {
         if attempt > 0 {
             tokio::time::sleep(Duration::from_millis(500) * attempt).await;
         }
-        // Asked before the transaction begins: a query within it would take the snapshot.
-        let pid = backend_pid(leader).await?;
-        server.begin(leader, "begin to lock the tables").await?;
-        let (locked, seen) = watch_blockers(pid, side, lock_once(leader, tables, options.lock_timeout)).await;
-        let Err(error) = locked else { return Ok(Some(began)) };
-        match error.code() {
-            Some(&SqlState::LOCK_NOT_AVAILABLE | &SqlState::T_R_DEADLOCK_DETECTED) => last = seen.or(last),
-            Some(&SqlState::UNDEFINED_TABLE | &SqlState::INVALID_SCHEMA_NAME | &SqlState::WRONG_OBJECT_TYPE) => {
-                rollback(leader).await?;
-                return Ok(None);
+        let until = Instant::now() + options.lock_timeout;
+        loop {
+            let locking = Instant::now();
+            match lock(server, leader, tables, AT_ONCE).await? {
+                Attempt::All => return Ok(Some(locking)),
+                Attempt::Gone => return Ok(None),
+                Attempt::Refused => {}
             }
-            _ => return Err(fault(leader, "lock the tables", error)),
+            let left = until.saturating_duration_since(Instant::now()).max(AT_ONCE);
+            let contended = contended(side, tables).await?;
+            let (waited, seen) = watch_blockers(pid, side, wait_for(server, leader, &contended, left)).await;
+            match waited? {
+                Attempt::Gone => return Ok(None),
+                Attempt::All if Instant::now() < until => {}
+                _ => {
+                    last = seen.or(last);
+                    break;
+                }
+            }
         }
-        rollback(leader).await?;
         tracing::warn!(table = %last.table(), blockers = %last.blockers, "a lock was not granted in time");
     }
     Err(Error::LockTimeout { table: last.table().to_owned(), waited: began.elapsed(), blockers: last.blockers })
+}
+
+/// Waits until each of `tables` can be locked, one after the other and for `timeout` each, and locks none.
+async fn wait_for(
+    server: &Server,
+    leader: &Session,
+    tables: &[LockableTable],
+    timeout: Duration,
+) -> Result<Attempt, Error> {
+    // The lock may be free by now; if it is another one's turn at once, this is not to be done without a pause.
+    tokio::time::sleep(PAUSE).await;
+    for table in tables {
+        match lock(server, leader, std::slice::from_ref(table), timeout).await? {
+            Attempt::All => rollback(leader).await?,
+            other => return Ok(other),
+        }
+    }
+    Ok(Attempt::All)
+}
+
+/// How locking ended. But for [`Attempt::All`], the transaction is over.
+enum Attempt {
+    All,
+    /// A lock wasn't free in time.
+    Refused,
+    /// A table is gone, or another.
+    Gone,
+}
+
+async fn lock(
+    server: &Server,
+    leader: &Session,
+    tables: &[LockableTable],
+    timeout: Duration,
+) -> Result<Attempt, Error> {
+    server.begin(leader, "begin to lock the tables").await?;
+    let Err(error) = lock_once(leader, tables, timeout).await else { return Ok(Attempt::All) };
+    let ended = match error.code() {
+        Some(&SqlState::LOCK_NOT_AVAILABLE | &SqlState::T_R_DEADLOCK_DETECTED) => Attempt::Refused,
+        Some(&SqlState::UNDEFINED_TABLE | &SqlState::INVALID_SCHEMA_NAME | &SqlState::WRONG_OBJECT_TYPE) => {
+            Attempt::Gone
+        }
+        _ => return Err(fault(leader, "lock the tables", error)),
+    };
+    rollback(leader).await?;
+    Ok(ended)
 }
 
 pub(crate) async fn backend_pid(session: &Session) -> Result<i32, Error> {
@@ -131,5 +193,5 @@ async fn lock_once(leader: &Session, tables: &[LockableTable], timeout: Duration
         leader.client.batch_execute(&sql).await?;
         rest = &rest[taken..];
     }
-    leader.client.batch_execute("SET LOCAL lock_timeout = 0").await
+    leader.client.batch_execute(&format!("SET LOCAL lock_timeout = {}", AT_ONCE.as_millis())).await
 }

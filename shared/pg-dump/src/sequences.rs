@@ -1,4 +1,4 @@
-//! The sequences' values. They are no part of any snapshot: reading them after it makes them at least as high as the rows.
+//! The sequences' values.
 
 use pg_client::Session;
 use sql_text::quote;
@@ -20,6 +20,7 @@ const BATCH: usize = 200;
 pub(crate) async fn read(
     server: &Server,
     leader: &Session,
+    side: &Session,
     sequences: &[SequenceData],
     section_bytes: usize,
 ) -> Result<Vec<Draft>, Error> {
@@ -52,7 +53,7 @@ pub(crate) async fn read(
     if !sql.is_empty() {
         texts.push(sql);
     }
-    let texts = encode(leader, &server.encoding, texts).await?;
+    let texts = encode(side, &server.encoding, texts).await?;
     Ok(texts
         .into_iter()
         .map(|sql| Draft { kind: SectionKind::SequenceValues, sql, rows: None, in_order: false, large: None })

@@ -324,6 +324,34 @@ async fn abort_drop_and_early_finish_leave_nothing_on_the_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn dropped_while_it_waits_for_a_lock_it_leaves_nothing_that_others_queue_behind() {
+    let database = database(USUAL).await;
+    let (other, watch) = (database.connect().await, database.connect().await);
+    other.batch_execute("BEGIN; LOCK TABLE big IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let (source, patient) = (connect(&database), DumpOptions { lock_timeout: 60 * SECOND, ..options() });
+    let opening = tokio::spawn(async move { Dump::open(&source, patient).await });
+    until_blocked(&watch, "LOCK TABLE").await;
+    opening.abort();
+    until_nothing_is_left(&database).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_it_waits_for_a_lock_it_holds_none_that_others_could_wait_for() {
+    let database = database(USUAL).await;
+    let (other, watch) = (database.connect().await, database.connect().await);
+    // `big` is older: it is locked first.
+    other.batch_execute("BEGIN; LOCK TABLE little IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let (source, patient) = (connect(&database), DumpOptions { lock_timeout: 20 * SECOND, ..options() });
+    let opening = tokio::spawn(async move { Dump::open(&source, patient).await });
+    until_blocked(&watch, "LOCK TABLE").await;
+    // Of two sessions that wait for each other, PostgreSQL would fail one.
+    let began = Instant::now();
+    other.batch_execute("ALTER TABLE big ADD COLUMN c int; COMMIT").await.unwrap();
+    assert!(began.elapsed() < SECOND, "{:?}", began.elapsed());
+    assert_eq!(rest(opening.await.unwrap().unwrap()).await.unwrap().rows_of("big"), 100_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn dump_uses_no_more_connections_than_allowed_and_takes_no_section_twice_when_next_is_dropped() {
     let database = database(USUAL).await;
     let admin = server(USUAL).connect("postgres").await;
@@ -337,7 +365,8 @@ async fn dump_uses_no_more_connections_than_allowed_and_takes_no_section_twice_w
             assert_eq!(section.seq, seq);
             seq += 1;
             rows += section.rows.map_or(0, |copied| copied.count);
-            let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1";
+            // Autovacuum has sessions of its own.
+            let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND application_name = 'offsite'";
             assert!(admin.query_one(sql, &[&database.name]).await.unwrap().get::<_, i64>(0) <= connections as i64);
         }
         assert_eq!(rows, 100_010);

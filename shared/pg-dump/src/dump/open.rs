@@ -5,16 +5,19 @@ use std::time::Duration;
 use pg_client::{ConnectOptions, Session};
 use sql_text::quote;
 use sql_volume::SectionKind;
+use tokio_postgres::error::SqlState;
 
 use crate::access::Unread;
+use crate::cancel::CancelOnDrop;
 use crate::catalog::{Catalog, TableData};
 use crate::crew::{Plan, Reader};
 use crate::dump::{Dump, DumpedTable, Stage, Warning};
 use crate::encoding::encode;
 use crate::error::Error;
 use crate::handover::{Draft, handover};
-use crate::lock::{Locked, backend_pid, lock_and_snapshot, rollback};
+use crate::lock::{Locked, backend_pid, contended_names, lock_and_snapshot, rollback};
 use crate::options::{Content, DumpOptions};
+use crate::selection::Selection;
 use crate::session::{Server, fault};
 use crate::slices::{Slice, Table};
 use crate::snapshot::Snapshot;
@@ -22,7 +25,7 @@ use crate::watch::Watcher;
 use crate::{large_objects, sequences, slices, statements};
 
 /// How often definitions may change while they are read.
-const ATTEMPTS: u32 = 3;
+const ATTEMPTS: u32 = 5;
 
 impl Dump {
     /// Connects, locks, takes the snapshot, reads the catalog, and begins to read the data.
@@ -38,22 +41,23 @@ impl Dump {
             leading = leading.pinned_to(address);
         }
         let leader = Session::connect(&leading).await?;
-        let (Locked { snapshot, unread, .. }, catalog) = read_catalog(&server, &leader, &side, &options).await?;
+        let waiting = CancelOnDrop::new(leader.canceller());
+        let read = read_catalog(&server, &leader, &side, &options).await?;
+        waiting.keep();
 
         // Without rows there is nothing to share out.
         let count = if options.content == Content::Schema { 0 } else { options.connections.saturating_sub(2) };
-        let workers = workers(&server, &leading, &snapshot, count).await?;
+        let workers = workers(&server, &leading, &read.snapshot, count).await?;
         let mut ours = vec![backend_pid(&leader).await?, backend_pid(&side).await?];
         for worker in &workers {
             ours.push(backend_pid(worker).await?);
         }
-        Self::start(Opened { server, leader, side, workers, ours, snapshot, unread, catalog }, options).await
+        Self::start(Opened { server, leader, side, workers, ours, read }, options).await
     }
 
     async fn start(opened: Opened, options: DumpOptions) -> Result<Self, Error> {
-        let Opened { server, leader, side, workers, ours, snapshot, unread, mut catalog } = opened;
-        let mut warnings = set_aside_unlogged(&server, &leader, &mut catalog).await?;
-        warnings.extend(set_aside_unread(&unread, &mut catalog));
+        let Opened { server, leader, side, workers, ours, read } = opened;
+        let Read { snapshot, mut catalog, mut warnings, sequences } = read;
         let not_dumped = Warning { code: "not-dumped", objects: std::mem::take(&mut catalog.not_dumped) };
         let in_circles = Warning { code: "circular-foreign-keys", objects: std::mem::take(&mut catalog.in_circles) };
         let on_members = Warning { code: "extension-table-changed", objects: std::mem::take(&mut catalog.on_members) };
@@ -80,7 +84,7 @@ impl Dump {
             in_order.iter().map(Slice::whole).collect(),
             slices::plan(&server, &tables, &sizes, &options),
             &catalog.large_objects,
-            std::mem::take(&mut catalog.sequences),
+            sequences,
         );
 
         let cancellers = std::iter::once(&leader).chain(&workers).map(Session::canceller).collect();
@@ -121,30 +125,70 @@ struct Opened {
     side: Session,
     workers: Vec<Session>,
     ours: Vec<i32>,
+    read: Read,
+}
+
+/// What was read of one moment.
+struct Read {
     snapshot: Snapshot,
-    unread: Unread,
     catalog: Catalog,
+    warnings: Vec<Warning>,
+    /// The sections of the sequences' values.
+    sequences: Vec<Draft>,
 }
 
 /// Locks, takes the snapshot and reads the catalog, until nothing that takes no lock (a view, a function) has changed meanwhile.
-async fn read_catalog(
-    server: &Server,
-    leader: &Session,
-    side: &Session,
-    options: &DumpOptions,
-) -> Result<(Locked, Catalog), Error> {
+async fn read_catalog(server: &Server, leader: &Session, side: &Session, options: &DumpOptions) -> Result<Read, Error> {
     let mut objects = Vec::new();
     for _ in 0..ATTEMPTS {
-        let locked = lock_and_snapshot(server, leader, side, options).await?;
-        let (selection, unread) = (locked.selection.clone(), &locked.unread.large_objects);
-        let catalog = Catalog::read_selected(&leader.client, selection, unread).await?;
-        objects = catalog.changed_since(&side.client).await?;
-        if objects.is_empty() {
-            return Ok((locked, catalog));
+        let Locked { snapshot, selection, unread } = lock_and_snapshot(server, leader, side, options).await?;
+        let savepoint = async |sql| {
+            leader.client.batch_execute(sql).await.map_err(|error| fault(leader, "read the catalog", error))
+        };
+        savepoint("SAVEPOINT catalog").await?;
+        match read_at(server, leader, side, selection, &unread, options).await {
+            Ok((catalog, warnings, sequences)) => {
+                objects = catalog.changed_since(&leader.client, &side.client).await?;
+                if objects.is_empty() {
+                    savepoint("RELEASE SAVEPOINT catalog").await?;
+                    return Ok(Read { snapshot, catalog, warnings, sequences });
+                }
+            }
+            // The functions that tell definitions see the current catalog: they fail for what the snapshot shows and is gone,
+            // and they need locks on what somebody may be about to drop.
+            Err(error) => {
+                let refused = error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE);
+                objects = if refused { contended_names(side).await? } else { Vec::new() };
+                if savepoint("ROLLBACK TO SAVEPOINT catalog").await.is_err() {
+                    return Err(error);
+                }
+                objects.extend(Catalog::moved_since(&leader.client, &side.client).await?);
+                if objects.is_empty() && !refused {
+                    return Err(error);
+                }
+            }
         }
         rollback(leader).await?;
     }
     Err(Error::DefinitionsMove { attempts: ATTEMPTS, objects })
+}
+
+/// The catalog, and the sequences' values. These are no part of any snapshot: read after it, they are at least as high as the
+/// rows; read now, they need a lock while no one is likely to wait for ours.
+async fn read_at(
+    server: &Server,
+    leader: &Session,
+    side: &Session,
+    selection: Selection,
+    unread: &Unread,
+    options: &DumpOptions,
+) -> Result<(Catalog, Vec<Warning>, Vec<Draft>), Error> {
+    let mut catalog = Catalog::read_selected(&leader.client, selection, &unread.large_objects).await?;
+    let mut warnings = set_aside_unlogged(server, leader, &mut catalog).await?;
+    warnings.extend(set_aside_unread(unread, &mut catalog));
+    let values = std::mem::take(&mut catalog.sequences);
+    let sequences = sequences::read(server, leader, side, &values, options.section_bytes).await?;
+    Ok((catalog, warnings, sequences))
 }
 
 async fn workers(

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use tokio_postgres::Client;
 
+use super::names;
 use crate::catalog::{CatalogError, rows};
 use crate::object::{FIRST_USER_OID, ObjectId, class};
 
@@ -22,29 +23,24 @@ impl RowVersions {
         Ok(Self(versions))
     }
 
-    /// Names of the objects whose rows are others now, or gone.
-    pub(crate) async fn changed_since(&self, fresh: &Client) -> Result<Vec<String>, CatalogError> {
+    /// Those of everything that users made, when it is not known what would have been told.
+    pub(crate) async fn read_all(client: &Client) -> Result<Self, CatalogError> {
+        let sql = "SELECT c.oid FROM pg_catalog.pg_class c \
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = 'oid' AND NOT a.attisdropped \
+             WHERE c.relnamespace = 'pg_catalog'::pg_catalog.regnamespace AND c.relkind = 'r' AND NOT c.relisshared \
+               AND pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT')";
+        let catalogs = rows(client, "the catalog of catalogs", sql).await?;
+        let classes = catalogs.iter().map(|row| row.oid("oid")).collect::<Result<BTreeSet<_>, _>>()?;
+        Ok(Self(current(client, &classes).await?))
+    }
+
+    /// Names of the objects whose rows are others now, or gone, in the eyes of `fresh`. `snapshot` still sees them.
+    pub(crate) async fn changed_since(&self, snapshot: &Client, fresh: &Client) -> Result<Vec<String>, CatalogError> {
         let classes: BTreeSet<u32> = self.0.keys().map(|id| id.class).collect();
         let now = current(fresh, &classes).await?;
         let changed: Vec<_> =
-            self.0.iter().filter(|(id, version)| now.get(id) != Some(version)).map(|(id, _)| id).collect();
-        if changed.is_empty() {
-            return Ok(Vec::new());
-        }
-        let list: Vec<_> = changed.iter().map(|id| format!("({}, {})", id.class, id.oid)).collect();
-        let sql = format!(
-            "SELECT coalesce(pg_catalog.pg_describe_object(class, oid, 0), 'an object that was dropped') AS name \
-             FROM (VALUES {}) v(class, oid)",
-            list.join(", ")
-        );
-        let mut names: Vec<String> = rows(fresh, "names of objects", &sql)
-            .await?
-            .iter()
-            .map(|row| row.text("name"))
-            .collect::<Result<_, _>>()?;
-        names.sort();
-        names.dedup();
-        Ok(names)
+            self.0.iter().filter(|(id, version)| now.get(id) != Some(version)).map(|(id, _)| *id).collect();
+        names::of(snapshot, &changed).await
     }
 }
 
@@ -62,8 +58,16 @@ async fn current(client: &Client, classes: &BTreeSet<u32>) -> Result<BTreeMap<Ob
         // Who may not read user mappings has no others' to dump.
         if class != class::USER_MAPPING && class != class::SUBSCRIPTION {
             let catalog = sql_text::quote::qualified("pg_catalog", &row.text("relname")?);
+            // Building an index anew, which waits for none of our locks, gives its row another version and defines nothing.
+            let version = match class {
+                class::RELATION => {
+                    "CASE WHEN relkind IN ('i', 'I') THEN pg_catalog.concat_ws(',', relnamespace, relname, relam, \
+                     reltablespace, reloptions) ELSE xmin::text END"
+                }
+                _ => "xmin::text",
+            };
             queries.push(format!(
-                "SELECT {class} AS class, oid, xmin::text AS version FROM {catalog} WHERE oid >= {FIRST_USER_OID}"
+                "SELECT {class} AS class, oid, {version} AS version FROM {catalog} WHERE oid >= {FIRST_USER_OID}"
             ));
         }
     }

@@ -23,6 +23,11 @@ const LOCKABLE: &str = "
         WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
           AND NOT EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE e.oid = d.refobjid AND c.oid = ANY (e.extconfig)))";
 
+/// Someone has, or waits for, the one lock that keeps readers out.
+const CONTENDED: &str = "EXISTS (
+    SELECT FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_database d ON d.oid = l.database
+    WHERE d.datname = current_database() AND l.relation = c.oid AND l.mode = 'AccessExclusiveLock')";
+
 /// What of it is asked for.
 const ASKED: &str = "AND ($1::pg_catalog.oid[] IS NULL OR c.oid = ANY ($1)) AND c.oid <> ALL ($2::pg_catalog.oid[])";
 
@@ -61,6 +66,24 @@ pub(super) async fn list(
 fn asked(selection: &Selection, without: &[(u32, String)]) -> (Option<Vec<u32>>, Vec<u32>) {
     let included = selection.included.as_ref().map(|included| included.iter().copied().collect());
     (included, selection.excluded.iter().copied().chain(without.iter().map(|(oid, _)| *oid)).collect())
+}
+
+/// Those of `tables` that another session holds, or queues for, in a way that keeps everyone else out.
+pub(super) async fn contended(side: &Session, tables: &[LockableTable]) -> Result<Vec<LockableTable>, Error> {
+    let names = contended_names(side).await?;
+    let contended = tables.iter().filter(|table| names.contains(&table.name));
+    Ok(contended.map(|table| LockableTable { name: table.name.clone() }).collect())
+}
+
+/// Tables, views, sequences and indexes that another session holds, or queues for, in that way.
+pub(crate) async fn contended_names(side: &Session) -> Result<Vec<String>, Error> {
+    let sql = format!(
+        "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE c.oid >= 16384 AND {CONTENDED} ORDER BY 1"
+    );
+    let rows = side.client.query(&sql, &[]).await.map_err(|error| fault(side, "look for locks of others", error))?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 /// Tables that the leader's snapshot shows and that it holds no lock on: they came after the list.

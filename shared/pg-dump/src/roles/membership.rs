@@ -184,6 +184,7 @@ mod tests {
             membership(3373, owner + 6, 0, false),
             membership(owner, 4200, 0, false),
             membership(owner + 7, 4200, 0, false),
+            membership(4200, owner + 9, 0, false),
             membership(owner + 8, 3373, 0, false),
         ];
         let expected = BTreeSet::from([3373, 4200, owner, owner + 1, owner + 2, owner + 3, owner + 4, owner + 8]);

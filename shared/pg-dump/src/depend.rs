@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::kinds::text_search::TextSearchKind;
 use crate::object::ObjectId;
 
+mod apart;
 mod build;
 mod edges;
 mod inherited;
@@ -37,12 +38,16 @@ pub(crate) enum Subject {
     ShellType(u32),
     /// A type that comes with something else.
     ImpliedType(u32),
+    /// A function before that which its body or its defaults need.
+    DeclaredFunction(u32),
     Function(u32),
     Aggregate(u32),
     /// Anything in `pg_class` but indexes.
     Relation(u32),
     TableAttach(u32),
     ColumnDefault(u32),
+    /// `ALTER DOMAIN … SET DEFAULT`, for a default that needs what needs the domain.
+    DomainDefault(u32),
     /// A child's column without the default that its parent has.
     NullDefault(u32, i16),
     /// Everything before the data.
@@ -89,12 +94,16 @@ pub(crate) enum Role {
     CheckOf(NodeId),
     /// Default of a table's column.
     DefaultOf(NodeId),
+    /// Generation expression of a table's column, and whether one can be set later.
+    GenerationOf(NodeId, bool),
     /// The query of a view.
     QueryOf(NodeId),
     /// A partition's index, with its parent's.
     PartOf(NodeId),
     /// A base or range type that has a shell.
     TypeWithShell(NodeId),
+    FunctionWithDeclaration(NodeId),
+    DomainWithDefault(NodeId),
 }
 
 /// How a circle of dependencies was broken at a node.
@@ -102,11 +111,11 @@ pub(crate) enum Role {
 pub(crate) struct Repair {
     /// Told on its own, and not within what it belongs to.
     pub(crate) apart: bool,
-    /// A view told without its query first.
+    /// A view told without its query first, or a function without its body.
     pub(crate) dummy: bool,
     /// Told after the data.
     pub(crate) postponed: bool,
-    /// A shell that some function needs.
+    /// A shell or a declaration that something needs.
     pub(crate) needed: bool,
 }
 
@@ -202,7 +211,7 @@ impl Subject {
             Self::Extension(_) => 5,
             Self::Type(_) | Self::ShellType(_) => 6,
             Self::Cast(_) => 7,
-            Self::Function(_) => 8,
+            Self::Function(_) | Self::DeclaredFunction(_) => 8,
             Self::Aggregate(_) => 9,
             Self::AccessMethod(_) => 10,
             Self::Operator(_) => 11,
@@ -217,7 +226,7 @@ impl Subject {
             Self::Relation(_) => 20,
             Self::TableAttach(_) => 21,
             Self::ImpliedType(_) => 22,
-            Self::ColumnDefault(_) | Self::NullDefault(..) => 23,
+            Self::ColumnDefault(_) | Self::NullDefault(..) | Self::DomainDefault(_) => 23,
             // Large objects are made empty here, and filled with the data.
             Self::LargeObjects(_) => 24,
             Self::PreData => 25,

@@ -12,6 +12,7 @@ pub(crate) mod column;
 pub(crate) mod column_default;
 pub(crate) mod constraint;
 pub(crate) mod conversion;
+pub(crate) mod declaration;
 pub(crate) mod default_acl;
 pub(crate) mod domain;
 pub(crate) mod event_trigger;

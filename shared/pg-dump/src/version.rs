@@ -45,6 +45,11 @@ impl Version {
         self.major() >= 15
     }
 
+    /// `ALTER TABLE … SET EXPRESSION` of a generated column.
+    pub(crate) fn sets_expressions(self) -> bool {
+        self.major() >= 17
+    }
+
     /// NOT NULL constraints have rows in `pg_constraint`, names and properties.
     pub(crate) fn catalogues_not_null(self) -> bool {
         self.major() >= 18
@@ -68,6 +73,11 @@ impl Version {
     /// Functions whose body is SQL that was parsed when they were made.
     pub(crate) fn function_sql_body(self) -> &'static str {
         self.since(14, "pg_get_function_sqlbody(p.oid)", "NULL")
+    }
+
+    /// Whether a function is one of these.
+    pub(crate) fn function_has_sql_body(self) -> &'static str {
+        self.since(14, "p.prosqlbody IS NOT NULL", "false")
     }
 
     /// `pg_index.indnullsnotdistinct`.

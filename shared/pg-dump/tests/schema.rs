@@ -1,6 +1,8 @@
 //! The schema of a dump is what a stock pg_dump says, and comes back equal.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, missing_docs)]
 
+#[path = "schema/circles.rs"]
+mod circles;
 #[path = "schema/exclusion.rs"]
 mod exclusion;
 #[path = "schema/faithful.rs"]

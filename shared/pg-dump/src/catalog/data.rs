@@ -92,11 +92,12 @@ fn keys(model: &Model, tables: &[TableData]) -> Vec<(u32, u32)> {
 
 /// Names of the tables whose foreign keys lead to tables that come later, where these keys are in force already.
 pub(super) fn in_circles(model: &Model, tables: &[TableData]) -> Vec<String> {
-    if !model.is_data_only() {
-        return Vec::new();
-    }
     let places: BTreeMap<u32, usize> = tables.iter().enumerate().map(|(place, table)| (table.oid, place)).collect();
-    let broken = keys(model, tables).into_iter().filter(|(table, refers_to)| places[refers_to] > places[table]);
+    // An extension makes its tables with their keys, ahead of the rows.
+    let in_force = |oid: &u32| model.is_data_only() || tables[places[oid]].in_order;
+    let broken = keys(model, tables)
+        .into_iter()
+        .filter(|(table, refers_to)| places[refers_to] > places[table] && in_force(table));
     let names: BTreeSet<String> = broken.map(|(table, _)| &tables[places[&table]]).map(TableData::qualified).collect();
     names.into_iter().collect()
 }

@@ -8,8 +8,8 @@ use crate::kinds::constraint::ConstraintKind;
 use crate::kinds::relation::{Relation, RelationKind};
 use crate::kinds::text_search::TextSearchKind;
 use crate::kinds::{
-    access_method, aggregate, cast, collation, column_default, constraint, conversion, default_acl, domain,
-    event_trigger, extension, foreign, function, index, language, large_object, operator, operator_class,
+    access_method, aggregate, cast, collation, column_default, constraint, conversion, declaration, default_acl,
+    domain, event_trigger, extension, foreign, function, index, language, large_object, operator, operator_class,
     operator_family, operator_member, policy, publication, range, relation, rule, schema, sequence, statistics,
     subscription, text_search, transform, trigger, types,
 };
@@ -36,6 +36,7 @@ pub(crate) struct Model {
     pub(crate) relations: ByOid<relation::Relation>,
     pub(crate) sequences: ByOid<sequence::Sequence>,
     pub(crate) functions: ByOid<function::Function>,
+    pub(crate) declarations: ByOid<declaration::Declaration>,
     pub(crate) aggregates: ByOid<aggregate::Aggregate>,
     pub(crate) collations: ByOid<collation::Collation>,
     pub(crate) languages: ByOid<language::Language>,
@@ -93,6 +94,7 @@ impl Model {
             relations: relation::read(reader).await?,
             sequences: sequence::read(reader).await?,
             functions: function::read(reader).await?,
+            declarations: declaration::read(reader).await?,
             aggregates: aggregate::read(reader).await?,
             collations: collation::read(reader).await?,
             languages: language::read(reader).await?,

@@ -84,8 +84,19 @@ fn tell(model: &Model, within: &Within<'_>, node: &Node, out: &mut Emitter<'_>) 
                 }
                 return match model.aggregates.get(&oid) {
                     Some(aggregate) => aggregate.emit(function, out),
-                    None => function.emit(out),
+                    None => function.emit(node.repair.dummy, out),
                 };
+            }
+        }
+        Subject::DeclaredFunction(oid) => {
+            let declared = (model.functions.get(&oid), model.declarations.get(&oid));
+            if let (Some(function), Some(declaration), true) = (declared.0, declared.1, node.repair.needed) {
+                declaration.emit(function, out);
+            }
+        }
+        Subject::DomainDefault(oid) => {
+            if let Some(domain) = model.domains.get(&oid).filter(|_| node.repair.apart) {
+                domain.emit_default(out);
             }
         }
         Subject::Relation(oid) => {
@@ -159,7 +170,7 @@ fn tell_type(model: &Model, within: &Within<'_>, node: &Node, out: &mut Emitter<
     }
     if let Some(domain) = model.domains.get(&oid) {
         let checks = within.domain_checks.get(&oid).map(Vec::as_slice).unwrap_or_default();
-        return domain.emit(data_type, checks, out);
+        return domain.emit(data_type, checks, node.repair.apart, out);
     }
     match model.ranges.get(&oid) {
         Some(range) => range.emit(data_type, out),

@@ -1,6 +1,6 @@
 //! Makes the graph: a node for everything there is to tell, and the edges that `pg_depend` does not have.
 
-use super::{Graph, NodeId, Role, Subject, Tie, edges, inherited};
+use super::{Graph, NodeId, Role, Subject, Tie, apart, edges, inherited};
 use crate::catalog::Model;
 use crate::kinds::constraint::ConstraintKind;
 use crate::kinds::exclusion;
@@ -20,6 +20,8 @@ pub(crate) fn build(model: &Model) -> Graph {
     members(model, &mut graph);
     data(model, &mut graph);
     edges::add(&mut graph, &model.dependencies);
+    apart::declarations(model, &mut graph);
+    apart::views_of_themselves(model, &mut graph);
     refreshes(model, &mut graph);
     boundaries(&mut graph);
     graph
@@ -39,6 +41,12 @@ fn schemas_and_types(model: &Model, graph: &mut Graph) {
         let count = i64::try_from(function.argument_types.len()).unwrap_or(i64::MAX);
         let names = function.argument_names.iter().cloned().map(Tie::Text);
         graph.nodes[node].ties = std::iter::once(Tie::Number(count)).chain(names).collect();
+        if model.declarations.contains_key(&function.oid) && model.is_defined(function.id(), &function.schema) {
+            let subject = Subject::DeclaredFunction(function.oid);
+            let declaration = graph.add(subject, None, Some(&function.schema), &*function.name);
+            graph.nodes[declaration].ties = graph.nodes[node].ties.clone();
+            graph.nodes[node].role = Role::FunctionWithDeclaration(declaration);
+        }
     }
     for data_type in model.types.values() {
         let (oid, schema) = (data_type.oid, Some(data_type.schema.as_str()));
@@ -48,6 +56,11 @@ fn schemas_and_types(model: &Model, graph: &mut Graph) {
             // Not found by dependencies, which are the type's.
             let shell = graph.add(Subject::ShellType(oid), None, schema, &*data_type.name);
             graph.nodes[node].role = Role::TypeWithShell(shell);
+        }
+        if model.domains.get(&oid).is_some_and(|domain| domain.default.is_some()) {
+            let default = graph.add(Subject::DomainDefault(oid), None, schema, &*data_type.name);
+            graph.need(default, node);
+            graph.nodes[node].role = Role::DomainWithDefault(default);
         }
     }
 }
@@ -114,6 +127,7 @@ fn relations(model: &Model, graph: &mut Graph) {
     for relation in model.relations.values().filter(|relation| relation.is_partition()) {
         attach(graph, relation);
     }
+    let can_follow = apart::generation_can_follow(model);
     for default in model.defaults.values() {
         let (Some(table), Some(relation)) =
             (graph.find(Subject::Relation(default.table)), model.relations.get(&default.table))
@@ -123,10 +137,11 @@ fn relations(model: &Model, graph: &mut Graph) {
         let schema = Some(relation.schema.as_str());
         let node = graph.add(Subject::ColumnDefault(default.oid), Some(default.id()), schema, &*relation.name);
         graph.nodes[node].ties = vec![Tie::Number(default.column.into())];
-        graph.nodes[node].role = Role::DefaultOf(table);
         let column = relation.column(default.column);
         let printed = column.is_some_and(|column| relation.prints(column));
         let generated = column.is_some_and(|column| column.generated != ' ');
+        graph.nodes[node].role =
+            if generated { Role::GenerationOf(table, can_follow(relation)) } else { Role::DefaultOf(table) };
         // A view's defaults, and those of inherited columns, have no place in CREATE.
         if !generated && (relation.kind == RelationKind::View || !printed) {
             graph.nodes[node].repair.apart = true;

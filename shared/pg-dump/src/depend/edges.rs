@@ -9,19 +9,21 @@ use crate::object::ObjectId;
 pub(crate) struct Dependency {
     pub(crate) object: ObjectId,
     pub(crate) needs: ObjectId,
+    /// Number of the column that it needs, or 0.
+    pub(crate) column: i32,
     /// `pg_depend.deptype`.
     pub(crate) kind: char,
 }
 
 /// All dependencies among objects, but membership in extensions. Operators and functions of an operator family count as the family.
 pub(crate) async fn read(reader: &Reader<'_>) -> Result<Vec<Dependency>, CatalogError> {
-    let sql = "SELECT classid, objid, refclassid, refobjid, deptype FROM pg_depend \
+    let sql = "SELECT classid, objid, refclassid, refobjid, refobjsubid, deptype FROM pg_depend \
              WHERE deptype NOT IN ('p', 'e') AND objid >= 16384 AND refobjid >= 16384 \
-         UNION ALL SELECT 'pg_opfamily'::regclass, o.amopfamily, d.refclassid, d.refobjid, d.deptype \
+         UNION ALL SELECT 'pg_opfamily'::regclass, o.amopfamily, d.refclassid, d.refobjid, d.refobjsubid, d.deptype \
              FROM pg_depend d JOIN pg_amop o ON d.classid = 'pg_amop'::regclass AND d.objid = o.oid \
              WHERE d.deptype NOT IN ('p', 'e', 'i') AND d.objid >= 16384 AND d.refobjid >= 16384 \
              AND NOT (d.refclassid = 'pg_opfamily'::regclass AND o.amopfamily = d.refobjid) \
-         UNION ALL SELECT 'pg_opfamily'::regclass, p.amprocfamily, d.refclassid, d.refobjid, d.deptype \
+         UNION ALL SELECT 'pg_opfamily'::regclass, p.amprocfamily, d.refclassid, d.refobjid, d.refobjsubid, d.deptype \
              FROM pg_depend d JOIN pg_amproc p ON d.classid = 'pg_amproc'::regclass AND d.objid = p.oid \
              WHERE d.deptype NOT IN ('p', 'e', 'i') AND d.objid >= 16384 AND d.refobjid >= 16384 \
              AND NOT (d.refclassid = 'pg_opfamily'::regclass AND p.amprocfamily = d.refobjid) \
@@ -31,6 +33,7 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<Vec<Dependency>, Catalog
         dependencies.push(Dependency {
             object: ObjectId::new(row.oid("classid")?, row.oid("objid")?),
             needs: ObjectId::new(row.oid("refclassid")?, row.oid("refobjid")?),
+            column: row.number("refobjsubid")?,
             kind: row.letter("deptype")?,
         });
     }

@@ -1,7 +1,7 @@
 //! Defaults and generation expressions of columns: `pg_attrdef`.
 //!
 //! A default is part of its table's CREATE, unless it depends on something that needs the table first: then it follows
-//! by ALTER TABLE. Generation expressions can only be part of CREATE TABLE.
+//! by ALTER TABLE. Since PostgreSQL 17, so may a generation expression.
 
 use std::collections::BTreeMap;
 
@@ -42,10 +42,11 @@ impl ColumnDefault {
 pub(crate) fn emit(relation: &Relation, column: i16, expression: &str, out: &mut Emitter<'_>) {
     let Some(column) = relation.column(column) else { return };
     let definition = format!(
-        "ALTER {}TABLE ONLY {} ALTER COLUMN {} SET DEFAULT {expression};\n",
+        "ALTER {}TABLE ONLY {} ALTER COLUMN {} SET {};\n",
         relation.foreign(),
         relation.qualified(),
-        identifier(&column.name)
+        identifier(&column.name),
+        if column.generated == ' ' { format!("DEFAULT {expression}") } else { format!("EXPRESSION AS ({expression})") }
     );
     let tag = format!("{} {}", relation.name, column.name);
     out.item(Item::new("DEFAULT", tag).schema(&relation.schema).owner(&relation.owner).definition(definition));

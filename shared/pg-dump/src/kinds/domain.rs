@@ -15,7 +15,7 @@ pub(crate) struct Domain {
     pub(crate) owner: String,
     base_type: String,
     collation: Option<String>,
-    default: Option<String>,
+    pub(crate) default: Option<String>,
     not_null: bool,
 }
 
@@ -48,8 +48,14 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Domain>, C
 }
 
 impl Domain {
-    /// `inline` are the constraints that belong into CREATE DOMAIN, in order of their names.
-    pub(crate) fn emit(&self, data_type: &DataType, inline: &[u32], out: &mut Emitter<'_>) -> Result<(), CatalogError> {
+    /// `inline` are the constraints that belong into CREATE DOMAIN, in order of their names; the default does unless it is `apart`.
+    pub(crate) fn emit(
+        &self,
+        data_type: &DataType,
+        inline: &[u32],
+        apart: bool,
+        out: &mut Emitter<'_>,
+    ) -> Result<(), CatalogError> {
         let name = qualified(&self.schema, &self.name);
         let constraints: Vec<_> = inline.iter().filter_map(|oid| out.model.constraints.get(oid)).collect();
 
@@ -65,7 +71,7 @@ impl Domain {
             }
             definition.push_str(" NOT NULL");
         }
-        if let Some(default) = &self.default {
+        if let Some(default) = self.default.as_ref().filter(|_| !apart) {
             definition.push_str(&format!(" DEFAULT {default}"));
         }
         for constraint in &constraints {
@@ -82,5 +88,13 @@ impl Domain {
             constraint.comment_of_domain(self, out);
         }
         Ok(())
+    }
+
+    /// `ALTER DOMAIN … SET DEFAULT`, for a default that is not in CREATE DOMAIN.
+    pub(crate) fn emit_default(&self, out: &mut Emitter<'_>) {
+        let default = self.default.as_deref().unwrap_or_default();
+        let definition = format!("ALTER DOMAIN {} SET DEFAULT {default};\n", qualified(&self.schema, &self.name));
+        let item = Item::new("DEFAULT", &*self.name).schema(&self.schema).owner(&self.owner);
+        out.item(item.definition(definition));
     }
 }

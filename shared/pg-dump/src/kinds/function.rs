@@ -167,10 +167,12 @@ impl Function {
         format!("{}({})", identifier(&self.name), self.identity)
     }
 
-    pub(crate) fn emit(&self, out: &mut Emitter<'_>) -> Result<(), CatalogError> {
+    /// `declared` if it follows its declaration.
+    pub(crate) fn emit(&self, declared: bool, out: &mut Emitter<'_>) -> Result<(), CatalogError> {
+        let create = if declared { "CREATE OR REPLACE" } else { "CREATE" };
         let (word, schema, signature) = (self.word(), identifier(&self.schema), self.signature());
         let mut definition =
-            format!("CREATE {word} {schema}.{}({}){}", identifier(&self.name), self.arguments, self.attributes);
+            format!("{create} {word} {schema}.{}({}){}", identifier(&self.name), self.arguments, self.attributes);
         let statement = format!("{word} {schema}.{signature}");
         definition.push_str(&out.extensions_needed(self.id(), &statement));
         let item = Item::new(word, self.tag()).schema(&self.schema).owner(&self.owner);

@@ -5,22 +5,33 @@ use crate::depend::{Graph, NodeId, Role, Subject};
 
 /// Breaks a circle: each node needs the next, and the last needs the first.
 ///
+/// Where pg_dump knows a repair, it is the same one. It breaks others anywhere, and its file fails.
+///
 /// # Errors
 /// [`CatalogError::Circle`] if none of the known repairs fits.
 pub(super) fn repair(graph: &mut Graph, circle: &[NodeId]) -> Result<(), CatalogError> {
     let repaired = match circle {
-        [only] => itself(graph, *only),
-        [a, b] => two(graph, *a, *b) || two(graph, *b, *a),
-        _ => false,
-    };
-    if repaired
-        || (circle.len() > 2
-            && (view_query(graph, circle)
+        [only] => itself(graph, *only) || declared(graph, circle),
+        [a, b] => {
+            two(graph, *a, *b)
+                || two(graph, *b, *a)
+                || generation(graph, circle)
+                || declared(graph, circle)
+                || domain_default(graph, circle)
+                || data(graph, circle)
+        }
+        _ => {
+            view_query(graph, circle)
+                || generation(graph, circle)
                 || across_boundary(graph, circle)
                 || check(graph, circle)
-                || default(graph, circle)))
-        || data(graph, circle)
-    {
+                || default(graph, circle)
+                || declared(graph, circle)
+                || domain_default(graph, circle)
+                || data(graph, circle)
+        }
+    };
+    if repaired {
         return Ok(());
     }
     Err(CatalogError::Circle(circle.iter().map(|node| graph.describe(*node)).collect()))
@@ -46,7 +57,12 @@ fn two(graph: &mut Graph, a: NodeId, b: NodeId) -> bool {
             true
         }
         // A check, a default, a query that are told within what they belong to.
-        (_, _, Role::CheckOf(owner) | Role::DefaultOf(owner) | Role::QueryOf(owner), _) if owner == a => {
+        (
+            _,
+            _,
+            Role::CheckOf(owner) | Role::DefaultOf(owner) | Role::GenerationOf(owner, _) | Role::QueryOf(owner),
+            _,
+        ) if owner == a => {
             graph.free(b, a);
             true
         }
@@ -64,17 +80,7 @@ fn view_query(graph: &mut Graph, circle: &[NodeId]) -> bool {
     for query in circle {
         let Role::QueryOf(view) = graph.nodes[*query].role else { continue };
         if graph.nodes[view].role == Role::View && circle.contains(&view) {
-            graph.free(view, *query);
-            graph.nodes[view].repair.dummy = true;
-            graph.nodes[*query].repair.apart = true;
-            // The two-node repair may have taken this away.
-            graph.need(*query, view);
-            if let Some(post_data) = graph.find(Subject::PostData) {
-                graph.need(*query, post_data);
-            }
-            for trigger in graph.nodes[view].triggers.clone() {
-                graph.need(trigger, *query);
-            }
+            graph.split_view(view, *query);
             return true;
         }
     }
@@ -120,6 +126,68 @@ fn default(graph: &mut Graph, circle: &[NodeId]) -> bool {
         let Role::DefaultOf(owner) = graph.nodes[*node].role else { continue };
         if circle.contains(&owner) {
             take_apart(graph, *node, owner);
+            return true;
+        }
+    }
+    false
+}
+
+/// A generation expression that needs what needs its table. The rows are computed with it, so if it has to wait until after the
+/// data, it is set then; what is merely declared would not do.
+fn generation(graph: &mut Graph, circle: &[NodeId]) -> bool {
+    for node in circle {
+        let Role::GenerationOf(owner, can_follow) = graph.nodes[*node].role else { continue };
+        if circle.contains(&owner) {
+            let after_data = circle.iter().any(|node| graph.nodes[*node].subject == Subject::PostData);
+            if !after_data && declared(graph, circle) {
+                return true;
+            }
+            if can_follow {
+                take_apart(graph, *node, owner);
+                return true;
+            }
+        }
+    }
+    false
+}
+
+/// A function whose body, or whose argument's default, needs what needs the function: that makes do with a declaration.
+fn declared(graph: &mut Graph, circle: &[NodeId]) -> bool {
+    for (place, function) in circle.iter().enumerate() {
+        let Role::FunctionWithDeclaration(declaration) = graph.nodes[*function].role else { continue };
+        let needing = circle[(place + circle.len() - 1) % circle.len()];
+        let within = graph.nodes[declaration].needs.iter().any(|need| circle.contains(need));
+        if within || matches!(graph.nodes[needing].subject, Subject::PreData | Subject::PostData) {
+            continue;
+        }
+        graph.free(needing, *function);
+        graph.need(needing, declaration);
+        graph.need(*function, declaration);
+        graph.nodes[declaration].repair.needed = true;
+        graph.nodes[*function].repair.dummy = true;
+        return true;
+    }
+    false
+}
+
+/// A domain's default that needs what needs the domain, as a function that returns it: it is told after both.
+fn domain_default(graph: &mut Graph, circle: &[NodeId]) -> bool {
+    for (place, domain) in circle.iter().enumerate() {
+        let Role::DomainWithDefault(default) = graph.nodes[*domain].role else { continue };
+        let next = circle[(place + 1) % circle.len()];
+        // Of these, only the default may need any.
+        if matches!(
+            graph.nodes[next].subject,
+            Subject::Function(_)
+                | Subject::Aggregate(_)
+                | Subject::Operator(_)
+                | Subject::Relation(_)
+                | Subject::Cast(_)
+        ) {
+            graph.free(*domain, next);
+            graph.need(default, next);
+            graph.nodes[default].repair.apart = true;
+            graph.nodes[*domain].repair.apart = true;
             return true;
         }
     }

@@ -39,6 +39,13 @@ pub(super) fn within<'a>(model: &'a Model, graph: &Graph) -> Within<'a> {
         }
         defaults.entry(default.table).or_default().insert(default.column, &default.expression);
     }
+    // A generated column that gets its expression later is made as one.
+    for default in model.defaults.values().filter(|default| !inline(Subject::ColumnDefault(default.oid))) {
+        let column = model.relations.get(&default.table).and_then(|relation| relation.column(default.column));
+        if column.is_some_and(|column| column.generated != ' ') {
+            defaults.entry(default.table).or_default().insert(default.column, "NULL");
+        }
+    }
     for (table, column) in model.null_defaults() {
         let relation = model.relations.get(&table);
         if relation.is_some_and(|relation| relation.column(column).is_some_and(|column| relation.prints(column))) {

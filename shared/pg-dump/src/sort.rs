@@ -21,3 +21,6 @@ pub(crate) fn sort(graph: &mut Graph) -> Result<Vec<NodeId>, CatalogError> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

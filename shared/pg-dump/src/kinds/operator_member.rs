@@ -17,6 +17,8 @@ pub(crate) struct Member {
     what: ObjectId,
     /// The types it is for.
     types: [u32; 2],
+    /// The same, but of arrays their elements' types: no array is a member of the extension that its elements' type belongs to.
+    elements: [u32; 2],
     /// `OPERATOR 1 …` or `FUNCTION 1 …`.
     text: String,
 }
@@ -37,17 +39,25 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<Members, CatalogError> {
              AND d.refclassid = 'pg_opclass'::regclass LIMIT 1)"
         )
     };
+    let element = |column: &str| {
+        format!("coalesce((SELECT t.oid FROM pg_type t WHERE t.typarray = m.{column} LIMIT 1), m.{column})")
+    };
     let sql = format!(
         "SELECT 2602 AS class, m.oid, m.amopfamily AS family, m.amopstrategy AS number, m.amopopr AS what, \
              m.amopopr::regoperator::text AS name, m.amoplefttype AS left, m.amoprighttype AS right, \
              format_type(m.amoplefttype, NULL) AS left_name, format_type(m.amoprighttype, NULL) AS right_name, \
+             {left_element} AS left_element, {right_element} AS right_element, \
              n.nspname AS sort_schema, f.opfname AS sort_name, {of_operator} AS of_class \
              FROM pg_amop m LEFT JOIN pg_opfamily f ON f.oid = m.amopsortfamily \
              LEFT JOIN pg_namespace n ON n.oid = f.opfnamespace WHERE m.oid >= {FIRST_USER_OID} \
          UNION ALL SELECT 2603, m.oid, m.amprocfamily, m.amprocnum, m.amproc::oid, m.amproc::oid::regprocedure::text, \
              m.amproclefttype, m.amprocrighttype, format_type(m.amproclefttype, NULL), format_type(m.amprocrighttype, NULL), \
-             NULL, NULL, {of_function} FROM pg_amproc m WHERE m.oid >= {FIRST_USER_OID} \
+             {left_of_function}, {right_of_function}, NULL, NULL, {of_function} FROM pg_amproc m WHERE m.oid >= {FIRST_USER_OID} \
          ORDER BY class, number, left_name, right_name",
+        left_element = element("amoplefttype"),
+        right_element = element("amoprighttype"),
+        left_of_function = element("amproclefttype"),
+        right_of_function = element("amprocrighttype"),
         of_operator = tied("pg_amop"),
         of_function = tied("pg_amproc"),
     );
@@ -67,7 +77,9 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<Members, CatalogError> {
         };
         let (family, of_class) = (row.oid("family")?, row.oid("of_class")?);
         let what = ObjectId::new(of, row.oid("what")?);
-        let member = Member { id, family, what, types: [row.oid("left")?, row.oid("right")?], text };
+        let types = [row.oid("left")?, row.oid("right")?];
+        let elements = [row.oid("left_element")?, row.oid("right_element")?];
+        let member = Member { id, family, what, types, elements, text };
         let (map, key) =
             if of_class == 0 { (&mut members.of_family, family) } else { (&mut members.of_class, of_class) };
         map.entry(key).or_default().push(member);
@@ -82,7 +94,8 @@ impl Member {
     /// the user's. To what initdb made, extensions add only members about something of theirs.
     pub(crate) fn is_added(&self, family_of_extension: bool, model: &Model) -> bool {
         let users = |id: ObjectId| id.is_users() && !model.members.contains_key(&id);
-        let about = [self.what, ObjectId::new(class::TYPE, self.types[0]), ObjectId::new(class::TYPE, self.types[1])];
+        let about =
+            [self.what, ObjectId::new(class::TYPE, self.elements[0]), ObjectId::new(class::TYPE, self.elements[1])];
         let of_own_class = model.operator_classes.values().any(|operator_class| {
             operator_class.family == self.family
                 && self.types.contains(&operator_class.input)

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 use tokio_postgres::config::SslMode as Negotiation;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{CancelToken, Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -25,7 +26,7 @@ pub struct Session {
     pub client: Client,
     canceller: Canceller,
     connection: Connection,
-    lost: Arc<OnceLock<String>>,
+    lost: Arc<OnceLock<(String, Option<SqlState>)>>,
 }
 
 impl Session {
@@ -86,7 +87,7 @@ impl Session {
         let reason = Arc::clone(&lost);
         let connection = Connection(tokio::spawn(async move {
             if let Err(error) = connection.await {
-                let _ = reason.set(with_sources(&error));
+                let _ = reason.set((with_sources(&error), error.code().cloned()));
             }
         }));
         let token = client.cancel_token();
@@ -106,7 +107,12 @@ impl Session {
 
     /// Why the connection ended by itself, if it did: what `connection closed` doesn't say.
     pub fn why_lost(&self) -> Option<&str> {
-        self.lost.get().map(String::as_str)
+        self.lost.get().map(|(reason, _)| reason.as_str())
+    }
+
+    /// The server's code of why it ended the connection by itself, if it did and said so.
+    pub fn lost_code(&self) -> Option<&SqlState> {
+        self.lost.get().and_then(|(_, code)| code.as_ref())
     }
 
     /// What cancels this session's statements from elsewhere.

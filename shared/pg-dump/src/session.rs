@@ -126,7 +126,8 @@ pub(crate) fn query(act: impl Into<String>) -> impl FnOnce(tokio_postgres::Error
 pub(crate) fn fault(session: &Session, act: impl Into<String>, source: tokio_postgres::Error) -> Error {
     let act = act.into();
     let ended = [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN].iter().any(|code| source.code() == Some(code));
-    if source.code() == Some(&SqlState::T_R_SERIALIZATION_FAILURE) {
+    // A standby cancels what runs, and ends a session that only holds a snapshot.
+    if source.code().or_else(|| session.lost_code()) == Some(&SqlState::T_R_SERIALIZATION_FAILURE) {
         return Error::RecoveryConflict { act, source };
     }
     if source.code().is_none() || ended {

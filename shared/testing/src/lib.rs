@@ -11,6 +11,7 @@ pub mod readers;
 pub mod s3;
 pub mod secrets;
 pub mod stack;
+pub mod standby;
 
 /// A name that no other test uses: `prefix` and 12 random hex digits.
 pub fn unique(prefix: &str) -> String {

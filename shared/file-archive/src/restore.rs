@@ -149,3 +149,6 @@ impl Writer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

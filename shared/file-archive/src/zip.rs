@@ -6,3 +6,6 @@ pub(crate) mod deflate;
 pub(crate) mod layout;
 pub(crate) mod read;
 pub(crate) mod write;
+
+#[cfg(test)]
+mod tests;

@@ -4,5 +4,8 @@
 mod changes;
 mod fixtures;
 mod hostile_keys;
+mod overwrite;
 mod problems;
+mod property;
 mod round_trip;
+mod volumes;

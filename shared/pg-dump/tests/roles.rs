@@ -196,6 +196,21 @@ async fn security_labels_are_told() {
 }
 
 #[tokio::test]
+async fn the_text_is_utf8_whatever_the_databases_encoding_is() {
+    let cluster = Cluster::new(USUAL, "rol_").await;
+    let name = format!("{}_1252", cluster.database);
+    let options = "TEMPLATE template0 ENCODING 'WIN1252' LC_COLLATE 'C' LC_CTYPE 'C'";
+    cluster.run(&format!("CREATE DATABASE {name} {options}")).await;
+    let client = cluster.server.connect(&name).await;
+    client.batch_execute(&format!("COMMENT ON DATABASE {name} IS 'café, 5 €'")).await.unwrap();
+    drop(client);
+    let (_, text) = cluster.dump_as(&cluster.url(&name)).await;
+    cluster.run(&format!("DROP DATABASE {name} WITH (FORCE)")).await;
+    assert!(text.contains(&format!("COMMENT ON DATABASE {name} IS 'café, 5 €';")), "{text}");
+    assert!(cluster.creation(&text).contains("ENCODING = 'WIN1252'"), "{text}");
+}
+
+#[tokio::test]
 async fn another_database_is_not_touched() {
     let cluster = Cluster::new(USUAL, "rol_").await;
     let (_, text) = cluster.dump().await;

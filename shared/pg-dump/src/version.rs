@@ -40,6 +40,11 @@ impl Version {
         self.major() >= 17
     }
 
+    /// initdb lets everyone create in the schema `public`.
+    pub(crate) fn opens_public(self) -> bool {
+        self.major() < 15
+    }
+
     /// `LOGGED` and `UNLOGGED` for sequences.
     pub(crate) fn knows_unlogged_sequences(self) -> bool {
         self.major() >= 15

@@ -11,6 +11,8 @@ mod faithful;
 mod found;
 #[path = "schema/labels.rs"]
 mod labels;
+#[path = "schema/members.rs"]
+mod members;
 #[path = "schema/operators.rs"]
 mod operators;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sql_text::quote::identifier;
 
 use crate::catalog::{CatalogError, Reader};
-use crate::emit::{AccessList, Emitter, Item, Target};
+use crate::emit::{AccessList, Emitter, Item, Pass, Target};
 use crate::object::{ObjectId, class};
 
 /// The comment that initdb gives to `public`.
@@ -16,10 +16,13 @@ pub(crate) struct Schema {
     pub(crate) name: String,
     pub(crate) owner: String,
     pub(crate) acl: AccessList,
+    /// `public` of a server whose initdb lets everyone create in it, where somebody took that back.
+    closed: bool,
 }
 
 pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Schema>, CatalogError> {
-    let sql = "SELECT n.oid, n.nspname AS name, r.rolname AS owner, n.nspacl AS acl, acldefault('n', n.nspowner) AS acldefault \
+    let sql = "SELECT n.oid, n.nspname AS name, r.rolname AS owner, n.nspacl AS acl, acldefault('n', n.nspowner) AS acldefault, \
+         has_schema_privilege('public', n.oid, 'CREATE') AS open \
          FROM pg_namespace n LEFT JOIN pg_roles r ON r.oid = n.nspowner \
          WHERE n.nspname !~ '^pg_(toast|temp_|toast_temp_)'";
     let mut schemas = BTreeMap::new();
@@ -27,12 +30,13 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Schema>, C
         let (oid, name) = (row.oid("oid")?, row.text("name")?);
         let owner = reader.owner(&row, || format!("schema {name}"))?;
         let mut acl = AccessList::read(&row)?;
+        let closed = name == "public" && reader.version.opens_public() && !row.flag("open")?;
         if name == "public" {
             // Majors differ in what initdb grants on it: what 15 and later do is the common ground.
             let owner = array_item(&owner);
             acl.default = format!("{{{owner}=UC/{owner},=U/{owner}}}");
         }
-        schemas.insert(oid, Schema { oid, name, owner, acl });
+        schemas.insert(oid, Schema { oid, name, owner, acl, closed });
     }
     Ok(schemas)
 }
@@ -81,6 +85,13 @@ impl Schema {
             out.labels(&target, std::slice::from_ref(&target));
         } else {
             out.comment(&target);
+        }
+        if self.closed && !out.model.no_privileges() {
+            // pg_dump forgets it: the copy would be open, as every new database of such a server is.
+            let definition = "REVOKE CREATE ON SCHEMA public FROM PUBLIC;\n".to_owned();
+            let mut item = Item::new("ACL", "SCHEMA public FROM PUBLIC").owner(&self.owner).definition(definition);
+            item.pass = Pass::Privileges;
+            out.item(item);
         }
         out.privileges(&target, &self.acl)
     }

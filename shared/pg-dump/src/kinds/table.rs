@@ -62,7 +62,9 @@ fn create(relation: &Relation, inline: &Inline<'_>, out: &mut Emitter<'_>) -> St
         }
     }
 
-    let unlogged = if relation.persistence == 'u' { "UNLOGGED " } else { "" };
+    let kept = relation.kind != RelationKind::Partitioned;
+    // Majors that refuse it of a partitioned table, which has no rows to lose, must be able to read it.
+    let unlogged = if relation.persistence == 'u' && kept { "UNLOGGED " } else { "" };
     let mut sql = format!("CREATE {unlogged}{} {}", relation.type_name(), relation.qualified());
     if let Some(of_type) = &relation.of_type {
         sql.push_str(&format!(" OF {of_type}"));

@@ -31,8 +31,14 @@ const SCHEMA: &str = "CREATE SCHEMA app; CREATE EXTENSION citext; \
     CREATE ACCESS METHOD am TYPE TABLE HANDLER heap_tableam_handler; CREATE OPERATOR FAMILY of USING hash; \
     CREATE OPERATOR CLASS oc FOR TYPE int USING hash AS OPERATOR 1 =, FUNCTION 1 hashint4(int); \
     ALTER OPERATOR FAMILY integer_ops USING hash ADD OPERATOR 1 === (box, int); \
+    CREATE TYPE base; CREATE FUNCTION base_in(cstring) RETURNS base LANGUAGE internal IMMUTABLE STRICT AS 'int4in'; \
+    CREATE FUNCTION base_out(base) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'int4out'; \
+    CREATE TYPE base (INPUT = base_in, OUTPUT = base_out, LIKE = int4); CREATE TYPE shell; \
+    CREATE PROCEDURE pr() LANGUAGE sql AS ''; CREATE OPERATOR ==! (LEFTARG = box, RIGHTARG = box, FUNCTION = box_eq, COMMUTATOR = !==); \
+    CREATE TEXT SEARCH PARSER pa (START = prsd_start, GETTOKEN = prsd_nexttoken, END = prsd_end, LEXTYPES = prsd_lextype); \
+    CREATE TEXT SEARCH TEMPLATE te (LEXIZE = dsimple_lexize); CREATE TEXT SEARCH CONFIGURATION conf (PARSER = pa); \
     CREATE CONVERSION con FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8; CREATE TEXT SEARCH DICTIONARY di (TEMPLATE = simple); \
-    CREATE FOREIGN DATA WRAPPER fo; CREATE SERVER se FOREIGN DATA WRAPPER fo; CREATE USER MAPPING FOR PUBLIC SERVER se; \
+    CREATE FOREIGN DATA WRAPPER fo; CREATE SERVER se FOREIGN DATA WRAPPER fo; CREATE USER MAPPING FOR PUBLIC SERVER se; CREATE FOREIGN TABLE ft (a int) SERVER se; CREATE INDEX m_a ON m (a); \
     CREATE SUBSCRIPTION su CONNECTION 'dbname=none' PUBLICATION p WITH (connect = false); SET allow_system_table_mods = on; \
     INSERT INTO pg_seclabel VALUES ('t'::regclass, 'pg_class'::regclass, 2, 'provider', 'label'); \
     SELECT lo_create(4242); COMMENT ON COLUMN t.b IS 'said'; COMMENT ON INDEX of_t IS 'said';";
@@ -109,6 +115,22 @@ const HIDDEN: &[Hidden] = &[
     ("privileges on a built-in language", |m| m.languages.clear(), "privileges on language sql"),
     ("operator", |m| m.operators.clear(), "operator public.===(integer,integer)"),
     ("conversion", |m| m.conversions.clear(), "conversion public.con"),
+    ("text search parser", |m| m.text_search.retain(|_, object| object.name != "pa"), "text search parser public.pa"),
+    (
+        "text search template",
+        |m| m.text_search.retain(|_, object| object.name != "te"),
+        "text search template public.te",
+    ),
+    (
+        "text search configuration",
+        |m| m.text_search.retain(|_, object| object.name != "conf"),
+        "text search configuration public.conf",
+    ),
+    ("base type", |m| m.types.retain(|_, data_type| data_type.name != "base"), "type public.base"),
+    ("shell type", |m| m.types.retain(|_, data_type| data_type.name != "shell"), "type public.shell"),
+    ("procedure", |m| m.functions.retain(|_, function| function.name != "pr"), "function public.pr()"),
+    ("foreign table", |m| relation(m, "ft"), "foreign table public.ft"),
+    ("index of a materialised view", |m| m.indexes.retain(|_, index| index.name != "m_a"), "index public.m_a"),
     ("text search", |m| m.text_search.clear(), "text search dictionary public.di"),
     ("foreign-data wrapper", |m| m.wrappers.clear(), "foreign-data wrapper fo"),
     ("server", |m| m.servers.clear(), "server se"),

@@ -46,7 +46,8 @@ fn a_view_that_needs_what_needs_it_is_told_without_its_query() {
     graph.nodes[1].triggers = vec![3];
     graph.nodes[2].role = Role::QueryOf(1);
     let order = sorted(&mut graph);
-    assert_eq!(order, [1, 0, 4, 2, 3], "the trigger needs the query");
+    assert_eq!(order, [1, 0, 4, 2, 3]);
+    assert!(graph.nodes[3].needs.contains(&2), "the trigger needs the query");
     assert!(graph.nodes[1].repair.dummy && graph.nodes[2].repair.apart);
 }
 
@@ -112,6 +113,16 @@ fn a_domains_default_that_needs_the_domain_follows_both() {
     graph.nodes[0].role = Role::DomainWithDefault(2);
     assert_eq!(sorted(&mut graph), [0, 1, 2]);
     assert!(graph.nodes[0].repair.apart && graph.nodes[2].repair.apart);
+}
+
+#[test]
+fn a_function_whose_signature_needs_the_domain_is_no_declaration_for_its_default() {
+    let subjects = [Subject::Type(1), Subject::DeclaredFunction(2), Subject::Function(2), Subject::DomainDefault(1)];
+    let mut graph = graph(&subjects, &[(0, 2), (2, 0), (1, 0), (3, 0)]);
+    graph.nodes[0].role = Role::DomainWithDefault(3);
+    graph.nodes[2].role = Role::FunctionWithDeclaration(1);
+    assert_eq!(sorted(&mut graph), [0, 1, 2, 3]);
+    assert!(graph.nodes[0].repair.apart && !graph.nodes[1].repair.needed);
 }
 
 #[test]

@@ -54,6 +54,19 @@ async fn the_zoo_of_every_major_comes_back_equal() {
 }
 
 #[tokio::test]
+async fn the_zoo_of_the_oldest_major_has_hundreds_of_objects() {
+    roles("13").await;
+    let database = Database::create("13").await;
+    database.run(&zoo("13")).await;
+    let sql = "SELECT count(DISTINCT (classid, objid)) FROM pg_depend d WHERE objid >= 16384 AND deptype IN ('n', 'a') \
+         AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = d.classid AND e.objid = d.objid AND e.deptype = 'e')";
+    let count: i64 = database.connect().await.query_one(sql, &[]).await.unwrap().get(0);
+    assert!(count >= 250, "{count}");
+    let entries = schema_of(&database).await.matches("\n-- Name: ").count();
+    assert!(entries >= 250, "{entries}");
+}
+
+#[tokio::test]
 async fn schemas_of_django_rails_and_sqlalchemy_come_back_equal() {
     for major in MAJORS {
         assert_faithful(major, include_str!("fixtures/django.sql")).await;

@@ -5,7 +5,8 @@
 //!          └──────────────────────── inventory: was anything left out? ────────────┘
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use sql_volume::{DatabaseProperties, Requirements};
 use tokio_postgres::Client;
@@ -26,7 +27,8 @@ pub(crate) use rows::{Reader, Row, rows};
 
 use crate::depend::Subject;
 use crate::emit::{Emitted, Item, Pass, Section};
-use crate::inventory::{self, RowVersions};
+use crate::inventory;
+use crate::object::ObjectId;
 use crate::roles::{self, Roles};
 use crate::selection::Selection;
 use crate::version::Version;
@@ -56,14 +58,14 @@ pub(crate) struct Catalog {
     counts: BTreeMap<String, u64>,
     /// What seems to be users' on extensions' tables, and doesn't come back.
     pub(crate) on_members: Vec<String>,
-    row_versions: RowVersions,
+    told: HashSet<ObjectId>,
 }
 
 /// A header comment and whole statements.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     /// What the text relies on of the entries before it: to be stated again at the start of a section.
-    pub(crate) restated: String,
+    pub(crate) restated: Arc<str>,
     /// UTF-8, whatever the database's encoding is.
     pub(crate) text: String,
     section: Section,
@@ -106,7 +108,6 @@ impl Catalog {
             return Err(CatalogError::NotDumped(not_dumped));
         }
         let on_members = inventory::members::changed(reader).await?;
-        let row_versions = RowVersions::read(reader.client(), &emitted.told).await?;
         let in_circles = data::in_circles(model, &tables);
         let large_objects = model.large_objects.iter().flat_map(|group| group.oids.iter().copied());
         let large_objects = large_objects.filter(|_| model.selection.tells(Subject::LargeObjects(0))).collect();
@@ -115,6 +116,7 @@ impl Catalog {
         let mut counts = emitted.counts();
         counts.insert("ROLE".to_owned(), roles.count);
         let entries = entries(emitted.items);
+        let told = emitted.told;
         Ok(Self {
             database,
             requires,
@@ -128,7 +130,7 @@ impl Catalog {
             version,
             entries,
             counts,
-            row_versions,
+            told,
         })
     }
 
@@ -163,13 +165,13 @@ impl Catalog {
         &self.counts
     }
 
-    /// Names of the dumped objects whose catalog rows are others in the snapshot of `fresh`, a connection outside of the
-    /// dump's transaction: functions such as `pg_get_viewdef` see the current catalog, so their text may be torn.
+    /// Names of the dumped objects whose catalog rows are others for `fresh`, a connection outside of the dump's transaction, than
+    /// for `client`, which is within it: functions such as `pg_get_viewdef` see the current catalog, so their text may be torn.
     ///
     /// # Errors
     /// [`CatalogError::Query`].
     pub(crate) async fn changed_since(&self, snapshot: &Client, fresh: &Client) -> Result<Vec<String>, CatalogError> {
-        self.row_versions.changed_since(snapshot, fresh).await
+        inventory::changed(snapshot, fresh, Some(&self.told)).await
     }
 
     /// The same, when reading has failed: of everything that users made.
@@ -177,7 +179,7 @@ impl Catalog {
     /// # Errors
     /// [`CatalogError::Query`].
     pub(crate) async fn moved_since(snapshot: &Client, fresh: &Client) -> Result<Vec<String>, CatalogError> {
-        RowVersions::read_all(snapshot).await?.changed_since(snapshot, fresh).await
+        inventory::changed(snapshot, fresh, None).await
     }
 }
 
@@ -227,15 +229,16 @@ fn entries(mut items: Vec<Item>) -> Vec<Entry> {
     }
     items.sort_by_key(|item| (item.section, item.pass));
     let (mut tablespace, mut method): (Option<String>, Option<String>) = (None, None);
+    let mut restated: Arc<str> = "".into();
     let mut section = Section::PreData;
     let mut entries = Vec::with_capacity(items.len());
     for item in items {
         // The data is between: what follows it stands on its own.
         if item.section != section {
             section = item.section;
-            (tablespace, method) = (None, None);
+            (tablespace, method, restated) = (None, None, "".into());
         }
-        let restated = set_tablespace(tablespace.as_deref()) + &set_access_method(method.as_deref());
+        let before = Arc::clone(&restated);
         let mut text = String::new();
         if item.tablespace.is_some() && item.tablespace != tablespace {
             text.push_str(&set_tablespace(item.tablespace.as_deref()));
@@ -245,8 +248,11 @@ fn entries(mut items: Vec<Item>) -> Vec<Entry> {
             text.push_str(&set_access_method(item.access_method.as_deref()));
             method.clone_from(&item.access_method);
         }
+        if !text.is_empty() {
+            restated = (set_tablespace(tablespace.as_deref()) + &set_access_method(method.as_deref())).into();
+        }
         text.push_str(&item.text());
-        entries.push(Entry { restated, text, section });
+        entries.push(Entry { restated: before, text, section });
     }
     entries
 }

@@ -2,7 +2,7 @@
 //!
 //! Every row that has an OID, in every catalog that there is, must have been told, or come by itself with something that was.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use crate::catalog::{CatalogError, Model, Reader, SequenceData, TableData};
 use crate::emit::Emitted;
@@ -14,7 +14,7 @@ mod names;
 mod versions;
 
 use asked::Asked;
-pub(crate) use versions::RowVersions;
+pub(crate) use versions::changed;
 
 /// Catalogs of the whole cluster, whose rows belong to no database.
 const OF_THE_CLUSTER: [&str; 5] = ["pg_authid", "pg_auth_members", "pg_database", "pg_tablespace", "pg_parameter_acl"];
@@ -94,23 +94,21 @@ async fn objects(reader: &Reader<'_>, names: &mut Vec<String>) -> Result<Vec<Obj
         if OF_THE_CLUSTER.contains(&name.as_str()) || oid == class::SUBSCRIPTION {
             continue;
         }
+        // A row for each catalog: there may be very many objects.
         if oid == class::USER_MAPPING {
-            queries.push(format!("SELECT {oid} AS class, umid AS oid FROM pg_user_mappings"));
+            queries.push(format!("SELECT {oid} AS class, array_agg(umid) AS oids FROM pg_user_mappings"));
         } else if row.flag("readable")? {
-            queries
-                .push(format!("SELECT {oid} AS class, oid FROM {}", sql_text::quote::qualified("pg_catalog", &name)));
+            let catalog = sql_text::quote::qualified("pg_catalog", &name);
+            let least = if oid == class::LARGE_OBJECT_METADATA { 0 } else { FIRST_USER_OID };
+            queries.push(format!("SELECT {oid} AS class, array_agg(oid) AS oids FROM {catalog} WHERE oid >= {least}"));
         } else {
             names.push(format!("whatever is in {name}, which we may not read"));
         }
     }
-    let sql = format!(
-        "SELECT class, oid FROM ({}) objects WHERE oid >= {FIRST_USER_OID} OR class = {large}",
-        queries.join(" UNION ALL "),
-        large = class::LARGE_OBJECT_METADATA
-    );
     let mut objects = Vec::new();
-    for row in reader.rows("all objects", &sql).await? {
-        objects.push(ObjectId::new(row.oid("class")?, row.oid("oid")?));
+    for row in reader.rows("all objects", &queries.join(" UNION ALL ")).await? {
+        let class = row.oid("class")?;
+        objects.extend(row.oids("oids")?.into_iter().map(|oid| ObjectId::new(class, oid)));
     }
     Ok(objects)
 }
@@ -118,58 +116,45 @@ async fn objects(reader: &Reader<'_>, names: &mut Vec<String>) -> Result<Vec<Obj
 /// Objects that come with others: members of extensions, what is internal to something, temporary and TOAST relations, labels of
 /// enums, operators that another one's COMMUTATOR only announced, indexes that are not valid — and what belongs to one of these.
 async fn by_themselves(reader: &Reader<'_>) -> Result<HashSet<ObjectId>, CatalogError> {
-    let sql = "SELECT d.classid AS class, d.objid AS oid, d.refclassid AS of_class, d.refobjid AS of_oid, d.deptype AS kind, \
-         coalesce(c.relkind IN ('c', 't'), true) AS implied FROM pg_depend d \
-         LEFT JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid \
-         WHERE d.deptype IN ('e', 'i', 'a', 'P') AND d.objid >= 16384";
-    let mut coming = HashSet::new();
-    let mut belonging: HashMap<ObjectId, Vec<ObjectId>> = HashMap::new();
-    for row in reader.rows("what comes with others", sql).await? {
-        let id = ObjectId::new(row.oid("class")?, row.oid("oid")?);
-        let of = ObjectId::new(row.oid("of_class")?, row.oid("of_oid")?);
-        // Members of an operator class are told with it.
-        let of_family = matches!(id.class, class::FAMILY_OPERATOR | class::FAMILY_FUNCTION);
-        match row.letter("kind")? {
-            'e' => drop(coming.insert(id)),
-            // Of relations, only a composite type's attributes and TOAST come by themselves: an identity column's sequence is told,
-            // and a partitioned table depends on its own key.
-            'i' if row.flag("implied")? && !of_family => drop(coming.insert(id)),
-            // A partition's copy of a constraint or a trigger.
-            'P' if matches!(id.class, class::CONSTRAINT | class::TRIGGER) => drop(coming.insert(id)),
-            _ => {}
-        }
-        if PARTS.contains(&id.class) {
-            belonging.entry(of).or_default().push(id);
-        }
-    }
     // What a member of an extension or a temporary table has goes with it; what a told table has does not.
-    let sql = "SELECT 1259 AS class, c.oid, true AS whole FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-             WHERE n.nspname ~ '^pg_(toast|temp_|toast_temp_)' \
-         UNION ALL SELECT 1247, t.oid, true FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace \
-             WHERE n.nspname ~ '^pg_(toast|temp_|toast_temp_)' \
-         UNION ALL SELECT 1255, p.oid, true FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace \
-             WHERE n.nspname ~ '^pg_(temp_|toast_temp_)' \
-         UNION ALL SELECT 2615, n.oid, false FROM pg_namespace n WHERE n.nspname ~ '^pg_(toast|temp_|toast_temp_)' \
-         UNION ALL SELECT 3501, e.oid, false FROM pg_enum e \
-         UNION ALL SELECT 2617, o.oid, false FROM pg_operator o WHERE o.oprcode = 0 \
-         UNION ALL SELECT 1259, i.indexrelid, false FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid \
-             WHERE NOT ((i.indisvalid OR t.relkind = 'p') AND i.indisready) \
-         UNION ALL SELECT d.classid, d.objid, true FROM pg_depend d WHERE d.deptype = 'e'";
-    let mut pending = Vec::new();
-    for row in reader.rows("temporary objects", sql).await? {
-        let id = ObjectId::new(row.oid("class")?, row.oid("oid")?);
-        coming.insert(id);
-        if row.flag("whole")? {
-            pending.push(id);
-        }
-    }
-    let mut whole = HashSet::new();
-    while let Some(id) = pending.pop() {
-        if whole.insert(id) {
-            let parts = belonging.get(&id).map(Vec::as_slice).unwrap_or_default();
-            coming.extend(parts);
-            pending.extend(parts);
-        }
+    let parts = PARTS.map(|class| class.to_string()).join(", ");
+    let whole = format!(
+        "WITH RECURSIVE whole AS ( \
+             SELECT class, oid FROM ( \
+                 SELECT 1259::oid AS class, c.oid, c.relnamespace AS schema FROM pg_class c \
+                 UNION ALL SELECT 1247, t.oid, t.typnamespace FROM pg_type t \
+                 UNION ALL SELECT 1255, p.oid, p.pronamespace FROM pg_proc p) o \
+             WHERE schema IN (SELECT oid FROM pg_namespace WHERE nspname ~ '^pg_(toast|temp_|toast_temp_)') \
+             UNION SELECT d.classid, d.objid FROM pg_depend d WHERE d.deptype = 'e' \
+             UNION SELECT d.classid, d.objid FROM whole w JOIN pg_depend d ON d.refclassid = w.class AND d.refobjid = w.oid \
+                 WHERE d.deptype IN ('e', 'i', 'a', 'P') AND d.classid IN ({parts})) \
+         SELECT class, array_agg(oid) AS oids FROM whole GROUP BY class"
+    );
+    let alone = "SELECT class, array_agg(oid) AS oids FROM ( \
+             SELECT 2615 AS class, oid FROM pg_namespace WHERE nspname ~ '^pg_(toast|temp_|toast_temp_)' \
+             UNION ALL SELECT 3501, oid FROM pg_enum UNION ALL SELECT 2617, oid FROM pg_operator WHERE oprcode = 0 \
+             UNION ALL SELECT 1259, i.indexrelid FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid \
+                 WHERE NOT ((i.indisvalid OR t.relkind = 'p') AND i.indisready)) o \
+         GROUP BY class";
+    // Of relations, only a composite type's attributes and TOAST come by themselves: an identity column's sequence is told, and a
+    // partitioned table depends on its own key. Members of an operator class are told with it. P: a partition's copy of a
+    // constraint or a trigger.
+    let internal = "SELECT d.classid AS class, array_agg(d.objid) AS oids FROM pg_depend d \
+         LEFT JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid \
+         WHERE d.deptype = 'i' AND d.classid NOT IN ('pg_amop'::regclass, 'pg_amproc'::regclass) \
+                 AND coalesce(c.relkind IN ('c', 't'), true) \
+             OR d.deptype = 'P' AND d.classid IN ('pg_constraint'::regclass, 'pg_trigger'::regclass) \
+         GROUP BY d.classid";
+    let all = tokio::try_join!(
+        biased;
+        reader.rows("temporary objects", &whole),
+        reader.rows("what is no object of its own", alone),
+        reader.rows("what comes with others", internal)
+    )?;
+    let mut coming = HashSet::new();
+    for row in all.0.iter().chain(&all.1).chain(&all.2) {
+        let class = row.oid("class")?;
+        coming.extend(row.oids("oids")?.into_iter().map(|oid| ObjectId::new(class, oid)));
     }
     Ok(coming)
 }

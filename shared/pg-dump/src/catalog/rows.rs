@@ -1,5 +1,6 @@
 //! Catalog queries, whose results are text.
 
+use futures_util::{TryStreamExt, pin_mut};
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
 use super::array;
@@ -23,13 +24,27 @@ impl<'a> Reader<'a> {
         Self { client, version }
     }
 
-    pub(crate) fn client(&self) -> &'a Client {
-        self.client
-    }
-
     /// All rows of a query; `what` names them in errors.
     pub(crate) async fn rows(&self, what: &'static str, sql: &str) -> Result<Vec<Row>, CatalogError> {
         rows(self.client, what, sql).await
+    }
+
+    /// Gives each row of a query to `take` as it comes: where there are many, they needn't all be in memory.
+    pub(crate) async fn each(
+        &self,
+        what: &'static str,
+        sql: &str,
+        mut take: impl FnMut(&Row) -> Result<(), CatalogError>,
+    ) -> Result<(), CatalogError> {
+        let query = |source| CatalogError::Query { what, source };
+        let messages = self.client.simple_query_raw(sql).await.map_err(query)?;
+        pin_mut!(messages);
+        while let Some(message) = messages.try_next().await.map_err(query)? {
+            if let SimpleQueryMessage::Row(row) = message {
+                take(&Row { row, what })?;
+            }
+        }
+        Ok(())
     }
 
     /// The role in the column `owner`, which is NULL when it no longer exists.
@@ -129,6 +144,14 @@ impl Row {
             None => Ok(Vec::new()),
             Some(text) => array::parse(text).ok_or_else(|| self.unexpected(column, text)),
         }
+    }
+
+    /// A one-dimensional array of OIDs; NULL reads as empty.
+    pub(crate) fn oids(&self, column: &str) -> Result<Vec<u32>, CatalogError> {
+        let text = self.get(column)?.unwrap_or_default();
+        let inner = text.trim_start_matches('{').trim_end_matches('}');
+        let oids = inner.split(',').filter(|oid| !oid.is_empty());
+        oids.map(|oid| oid.parse().map_err(|_| self.unexpected(column, text))).collect()
     }
 
     /// A list of numbers with spaces between them, as `int2vector` and `oidvector` print.

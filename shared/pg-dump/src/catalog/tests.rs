@@ -210,11 +210,11 @@ fn a_section_restates_what_the_entries_before_it_set() {
         item(Some("Fast"), None, Section::PostData),
     ]);
     let method = "SET default_table_access_method = heap;\n\n";
-    assert_eq!(entries[0].restated, "");
+    assert_eq!(&*entries[0].restated, "");
     assert!(entries[0].text.starts_with(&format!("SET default_tablespace = '';\n\n{method}--\n")));
-    assert_eq!(entries[1].restated, format!("SET default_tablespace = '';\n\n{method}"));
+    assert_eq!(*entries[1].restated, format!("SET default_tablespace = '';\n\n{method}"));
     assert!(entries[1].text.starts_with("--\n"));
     assert!(entries[2].text.starts_with("SET default_tablespace = \"Fast\";\n\n--\n"));
-    assert_eq!(entries[3].restated, "");
+    assert_eq!(&*entries[3].restated, "");
     assert!(entries[3].text.starts_with("SET default_tablespace = \"Fast\";\n\n--\n"), "the data is between");
 }

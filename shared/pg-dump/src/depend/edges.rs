@@ -1,7 +1,7 @@
 //! Edges from `pg_depend`.
 
 use super::Graph;
-use crate::catalog::{CatalogError, Reader};
+use crate::catalog::{CatalogError, Reader, Row};
 use crate::depend::Subject;
 use crate::object::ObjectId;
 
@@ -30,14 +30,16 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<Vec<Dependency>, Catalog
              AND NOT (d.refclassid = 'pg_opfamily'::regclass AND p.amprocfamily = d.refobjid) \
          ORDER BY 1, 2";
     let mut dependencies = Vec::new();
-    for row in reader.rows("dependencies", sql).await? {
+    let take = |row: &Row| {
         dependencies.push(Dependency {
             object: ObjectId::new(row.oid("classid")?, row.oid("objid")?),
             needs: ObjectId::new(row.oid("refclassid")?, row.oid("refobjid")?),
             column: row.number("refobjsubid")?,
             kind: row.letter("deptype")?,
         });
-    }
+        Ok(())
+    };
+    reader.each("dependencies", sql, take).await?;
     Ok(dependencies)
 }
 

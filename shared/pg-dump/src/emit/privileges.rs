@@ -49,6 +49,9 @@ pub(super) fn statements(
 ) -> Result<Statements, CatalogError> {
     let current = list.current.as_deref().unwrap_or(&list.default);
     let base = initial.unwrap_or(&list.default);
+    if current == base {
+        return Ok(Statements::default());
+    }
     // Privileges on a foreign table are granted as a table's.
     let on = match (target.kind, target.schema) {
         (kind, Some(schema)) => format!("{kind} {}.{}", identifier(schema), target.name),

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::relation::Relation;
 use crate::catalog::{CatalogError, Reader, Row};
 
 /// What a column says of NULL.
@@ -43,19 +42,20 @@ pub(crate) struct Column {
     pub(crate) acl: Option<String>,
 }
 
-pub(crate) async fn read(reader: &Reader<'_>, relations: &mut BTreeMap<u32, Relation>) -> Result<(), CatalogError> {
+/// By OID of the relation, in the order of their numbers.
+pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Vec<Column>>, CatalogError> {
     let version = reader.version;
     let (not_null, join) = if version.catalogues_not_null() {
         (
-            "CASE WHEN k.convalidated THEN k.conname END AS not_null, k.connoinherit AS no_inherit, k.conislocal AS not_null_local, \
-             EXISTS (SELECT FROM pg_description x WHERE x.classoid = 'pg_constraint'::regclass AND x.objoid = k.oid) AS not_null_named",
-            "LEFT JOIN pg_constraint k ON k.conrelid = a.attrelid AND k.contype = 'n' AND k.conkey[1] = a.attnum",
+            // A name with a comment is told, since COMMENT ON CONSTRAINT will need it.
+            "CASE WHEN NOT k.convalidated THEN NULL \
+                 WHEN k.conname = concat(c.relname, '_', a.attname, '_not_null') AND x.objoid IS NULL THEN '' \
+                 ELSE k.conname END AS not_null, k.connoinherit AS no_inherit, k.conislocal AS not_null_local",
+            "LEFT JOIN pg_constraint k ON k.conrelid = a.attrelid AND k.contype = 'n' AND k.conkey[1] = a.attnum \
+             LEFT JOIN pg_description x ON x.classoid = 'pg_constraint'::regclass AND x.objoid = k.oid",
         )
     } else {
-        (
-            "CASE WHEN a.attnotnull THEN '' END AS not_null, false AS no_inherit, true AS not_null_local, false AS not_null_named",
-            "",
-        )
+        ("CASE WHEN a.attnotnull THEN '' END AS not_null, false AS no_inherit, true AS not_null_local", "")
     };
     let sql = format!(
         "SELECT a.attrelid AS relation, a.attnum AS number, a.attname AS name, format_type(t.oid, a.atttypmod) AS data_type, \
@@ -76,31 +76,23 @@ pub(crate) async fn read(reader: &Reader<'_>, relations: &mut BTreeMap<u32, Rela
         statistics = version.column_statistics(),
         compression = version.column_compression(),
     );
-    for row in reader.rows("columns", &sql).await? {
-        if let Some(relation) = relations.get_mut(&row.oid("relation")?) {
-            let column = column(&row, &relation.name)?;
-            relation.columns.push(column);
-        }
-    }
-    Ok(())
+    let mut columns: BTreeMap<u32, Vec<Column>> = BTreeMap::new();
+    let take = |row: &Row| {
+        columns.entry(row.oid("relation")?).or_default().push(column(row)?);
+        Ok(())
+    };
+    reader.each("columns", &sql, take).await?;
+    Ok(columns)
 }
 
-fn column(row: &Row, table: &str) -> Result<Column, CatalogError> {
-    let name = row.text("name")?;
+fn column(row: &Row) -> Result<Column, CatalogError> {
     let not_null = match row.optional("not_null")? {
         None => None,
-        Some(constraint) => {
-            // A name with a comment is told, since COMMENT ON CONSTRAINT will need it.
-            let plain = constraint == format!("{table}_{name}_not_null") && !row.flag("not_null_named")?;
-            Some(NotNull {
-                name: if plain { String::new() } else { constraint },
-                no_inherit: row.flag("no_inherit")?,
-                local: row.flag("not_null_local")?,
-            })
-        }
+        Some(name) => Some(NotNull { name, no_inherit: row.flag("no_inherit")?, local: row.flag("not_null_local")? }),
     };
     Ok(Column {
         number: row.number("number")?,
+        name: row.text("name")?,
         data_type: row.fragment("data_type")?.unwrap_or_default(),
         collation: row.optional("collation")?,
         not_null,
@@ -115,6 +107,5 @@ fn column(row: &Row, table: &str) -> Result<Column, CatalogError> {
         options: row.fragment("options")?.unwrap_or_default(),
         foreign_options: row.fragment("foreign_options")?.unwrap_or_default(),
         acl: row.optional("acl")?,
-        name,
     })
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use sql_text::quote::identifier;
 
 use super::relation::Relation;
-use crate::catalog::{CatalogError, Reader};
+use crate::catalog::{CatalogError, Reader, Row};
 use crate::emit::{Emitter, Item};
 use crate::object::{ObjectId, class};
 
@@ -20,15 +20,20 @@ pub(crate) struct ColumnDefault {
 }
 
 pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, ColumnDefault>, CatalogError> {
-    let sql = "SELECT d.oid, d.adrelid AS table, d.adnum AS column, pg_get_expr(d.adbin, d.adrelid) AS expression \
-         FROM pg_attrdef d JOIN pg_class c ON c.oid = d.adrelid WHERE c.relpersistence <> 't'";
+    // Only a generation expression names columns: without the table, whose description the server would have to load, it is faster.
+    let sql = "SELECT d.oid, d.adrelid AS table, d.adnum AS column, \
+         pg_get_expr(d.adbin, CASE WHEN a.attgenerated = '' THEN 0 ELSE d.adrelid END) AS expression \
+         FROM pg_attrdef d JOIN pg_class c ON c.oid = d.adrelid \
+         JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE c.relpersistence <> 't'";
     let mut defaults = BTreeMap::new();
-    for row in reader.rows("column defaults", sql).await? {
+    let take = |row: &Row| {
         let oid = row.oid("oid")?;
         let (table, column, expression) =
             (row.oid("table")?, row.number("column")?, row.fragment("expression")?.unwrap_or_default());
         defaults.insert(oid, ColumnDefault { oid, table, column, expression });
-    }
+        Ok(())
+    };
+    reader.each("column defaults", sql, take).await?;
     Ok(defaults)
 }
 

@@ -11,7 +11,7 @@ use super::domain::Domain;
 use super::exclusion;
 use super::index::{self, Index};
 use super::relation::{Relation, RelationKind};
-use crate::catalog::{CatalogError, Reader};
+use crate::catalog::{CatalogError, Reader, Row};
 use crate::emit::{Emitter, Item, Target};
 use crate::object::{ObjectId, class};
 
@@ -51,7 +51,8 @@ pub(crate) struct Constraint {
     pub(crate) validated: bool,
     /// Whether its last column is a period: WITHOUT OVERLAPS.
     period: bool,
-    /// `CHECK (…)` and the like, as the server writes it; `None` for primary keys and unique constraints.
+    /// `CHECK (…)` and the like, as the server writes it; `None` for primary keys and unique constraints, and for NOT NULLs that are a
+    /// column's.
     definition: Option<String>,
 }
 
@@ -60,13 +61,14 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Constraint
         "SELECT c.oid, c.conname AS name, c.contype AS kind, c.conrelid AS table, c.contypid AS domain, c.conindid AS index, \
          c.confrelid AS refers_to, CASE WHEN c.contype = 'n' THEN coalesce(c.conkey[1], 0) ELSE 0 END AS column, c.conparentid AS parent, c.condeferrable AS deferrable, c.condeferred AS deferred, \
          c.conislocal AS local, c.convalidated AS validated, {period} AS period, \
-         CASE WHEN c.contype IN ('c', 'n', 'f', 'x') THEN pg_get_constraintdef(c.oid) END AS definition \
+         CASE WHEN c.contype IN ('c', 'f', 'x') OR c.contype = 'n' AND NOT (c.conrelid <> 0 AND c.convalidated) \
+             THEN pg_get_constraintdef(c.oid) END AS definition \
          FROM pg_constraint c LEFT JOIN pg_class t ON t.oid = c.conrelid \
          WHERE coalesce(t.relpersistence, 'p') <> 't' AND c.oid >= 16384",
         period = reader.version.constraint_period(),
     );
     let mut constraints = BTreeMap::new();
-    for row in reader.rows("constraints", &sql).await? {
+    let take = |row: &Row| {
         let kind = match row.letter("kind")? {
             'c' => ConstraintKind::Check,
             'n' => ConstraintKind::NotNull,
@@ -99,7 +101,9 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Constraint
             definition: row.fragment("definition")?,
         };
         constraints.insert(oid, constraint);
-    }
+        Ok(())
+    };
+    reader.each("constraints", &sql, take).await?;
     Ok(constraints)
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sql_text::quote::{identifier, qualified};
 
 use super::relation::{self, Relation};
-use crate::catalog::{CatalogError, Reader};
+use crate::catalog::{CatalogError, Reader, Row};
 use crate::emit::{Emitter, Item, Target};
 use crate::object::{ObjectId, class};
 
@@ -13,6 +13,7 @@ pub(crate) struct Index {
     pub(crate) oid: u32,
     pub(crate) table: u32,
     pub(crate) name: String,
+    /// Empty for one that keeps a constraint.
     pub(crate) definition: String,
     /// Columns of the table, keys first; 0 for an expression.
     pub(crate) columns: Vec<i16>,
@@ -32,7 +33,8 @@ pub(crate) struct Index {
 
 pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Index>, CatalogError> {
     let sql = format!(
-        "SELECT i.indexrelid AS oid, i.indrelid AS table, x.relname AS name, pg_get_indexdef(i.indexrelid) AS definition, \
+        "SELECT i.indexrelid AS oid, i.indrelid AS table, x.relname AS name, \
+         CASE WHEN c.oid IS NULL THEN pg_get_indexdef(i.indexrelid) END AS definition, \
          i.indkey AS columns, i.indnkeyatts AS key_columns, i.indisclustered AS clustered, i.indisreplident AS replica_identity, \
          {nulls_not_distinct} AS nulls_not_distinct, x.reloptions AS options, coalesce(s.spcname, '') AS tablespace, \
          h.inhparent AS parent, c.oid AS constraint, \
@@ -50,7 +52,7 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Index>, Ca
         statistics = reader.version.column_statistics(),
     );
     let mut indexes = BTreeMap::new();
-    for row in reader.rows("indexes", &sql).await? {
+    let take = |row: &Row| {
         let oid = row.oid("oid")?;
         let index = Index {
             oid,
@@ -69,7 +71,9 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Index>, Ca
             constraint: row.oid("constraint")?,
         };
         indexes.insert(oid, index);
-    }
+        Ok(())
+    };
+    reader.each("indexes", &sql, take).await?;
     Ok(indexes)
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sql_text::quote::{identifier, literal, qualified};
 
-use super::column::Column;
+use super::column::{self, Column};
 use crate::catalog::{CatalogError, Reader, Row};
 use crate::emit::AccessList;
 use crate::object::{ObjectId, class};
@@ -72,7 +72,7 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Relation>,
          c.relacl AS acl, acldefault(CASE WHEN c.relkind = 'S' THEN 's' ELSE 'r' END::\"char\", c.relowner) AS acldefault, \
          c.relpersistence AS persistence, CASE WHEN c.reloftype <> 0 THEN format_type(c.reloftype, NULL) END AS of_type, \
          c.relrowsecurity AS row_security, c.relforcerowsecurity AS force_row_security, c.relreplident AS replica_identity, \
-         CASE WHEN c.relispartition THEN pg_get_expr(c.relpartbound, c.oid) END AS partition_bound, \
+         CASE WHEN c.relispartition THEN pg_get_expr(c.relpartbound, 0) END AS partition_bound, \
          CASE WHEN c.relkind = 'p' THEN pg_get_partkeydef(c.oid) END AS partition_key, \
          m.amname AS access_method, coalesce(s.spcname, '') AS tablespace, \
          array_remove(array_remove(c.reloptions, 'check_option=local'), 'check_option=cascaded') AS options, \
@@ -81,15 +81,17 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Relation>,
               WHEN 'check_option=cascaded' = ANY (c.reloptions) THEN 'CASCADED' END AS check_option, \
          CASE WHEN c.relkind IN ('v', 'm') AND c.oid >= 16384 THEN pg_get_viewdef(c.oid) END AS query, \
          fs.srvname AS server, \
-         array_to_string(ARRAY(SELECT quote_ident(option_name) || ' ' || quote_literal(option_value) \
-             FROM pg_options_to_table(f.ftoptions) ORDER BY option_name), E',\\n    ') AS server_options, \
+         CASE WHEN c.relkind = 'f' THEN array_to_string(ARRAY(SELECT quote_ident(option_name) || ' ' || quote_literal(option_value) \
+             FROM pg_options_to_table(f.ftoptions) ORDER BY option_name), E',\\n    ') END AS server_options, \
          c.relispopulated AS populated, \
-         ARRAY(SELECT i.inhparent FROM pg_inherits i WHERE i.inhrelid = c.oid ORDER BY i.inhseqno)::text[] AS parents, \
+         h.parents, \
          d.refobjid AS owning_table, d.refobjsubid AS owning_column, d.deptype = 'i' AS identity \
          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
          LEFT JOIN pg_roles r ON r.oid = c.relowner \
          LEFT JOIN pg_am m ON m.oid = c.relam LEFT JOIN pg_tablespace s ON s.oid = c.reltablespace \
          LEFT JOIN pg_class t ON t.oid = c.reltoastrelid AND c.relkind <> 'p' \
+         LEFT JOIN (SELECT inhrelid, array_agg(inhparent ORDER BY inhseqno)::text[] AS parents FROM pg_inherits GROUP BY inhrelid) h \
+             ON h.inhrelid = c.oid \
          LEFT JOIN pg_foreign_table f ON f.ftrelid = c.oid LEFT JOIN pg_foreign_server fs ON fs.oid = f.ftserver \
          LEFT JOIN pg_depend d ON c.relkind = 'S' AND d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.objsubid = 0 \
              AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid <> 0 AND d.deptype IN ('a', 'i') \
@@ -100,11 +102,17 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Relation>,
                  AND j.objoid = a.attrelid AND j.objsubid = a.attnum \
                  WHERE a.attrelid = c.oid AND a.attacl IS DISTINCT FROM j.initprivs))))";
     let mut relations = BTreeMap::new();
-    for row in reader.rows("tables", sql).await? {
-        let relation = relation(reader, &row)?;
+    let take = |row: &Row| {
+        let relation = relation(reader, row)?;
         relations.insert(relation.oid, relation);
+        Ok(())
+    };
+    let ((), columns) = tokio::try_join!(biased; reader.each("tables", sql, take), column::read(reader))?;
+    for (relation, columns) in columns {
+        if let Some(relation) = relations.get_mut(&relation) {
+            relation.columns = columns;
+        }
     }
-    super::column::read(reader, &mut relations).await?;
     Ok(relations)
 }
 

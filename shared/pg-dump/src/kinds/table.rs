@@ -206,7 +206,12 @@ pub(super) fn comments(relation: &Relation, out: &mut Emitter<'_>) {
     };
     out.comment_alone(&target);
     target.kind = "COLUMN";
-    let columns = relation.columns.iter().filter(|column| !column.dropped);
+    let model = out.model;
+    let said = |column: &&Column| {
+        let (id, number) = (relation.id(), column.number.into());
+        model.comment(id, number).is_some() || model.labels(id, number).next().is_some()
+    };
+    let columns = relation.columns.iter().filter(|column| !column.dropped).filter(said);
     let columns: Vec<_> = columns.map(|column| (column.number, qualified(&relation.name, &column.name))).collect();
     let mut parts = Vec::with_capacity(columns.len() + 1);
     parts.push(Target { kind: relation.type_name(), ..target });

@@ -45,7 +45,7 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, DataType>,
         "SELECT t.oid, n.nspname AS schema, t.typname AS name, r.rolname AS owner, t.typacl AS acl, \
          acldefault('T', t.typowner) AS acldefault, t.typtype AS kind, t.typrelid AS relation, c.relkind AS relation_kind, \
          t.typisdefined AS defined, \
-         EXISTS (SELECT FROM pg_type e WHERE e.oid = t.typelem AND e.typarray = t.oid) AS array, \
+         e.oid IS NOT NULL AS array, \
          CASE WHEN t.typtype = 'e' THEN \
              ARRAY(SELECT enumlabel FROM pg_enum WHERE enumtypid = t.oid ORDER BY enumsortorder) END AS labels, \
          t.typlen AS length, t.typinput AS input, t.typoutput AS output, t.typreceive AS receive, t.typsend AS send, \
@@ -55,30 +55,32 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, DataType>,
          t.typispreferred AS preferred, t.typdelim AS delimiter, t.typalign AS alignment, t.typstorage AS storage, \
          t.typbyval AS by_value \
          FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace LEFT JOIN pg_roles r ON r.oid = t.typowner \
-         LEFT JOIN pg_class c ON c.oid = t.typrelid \
+         LEFT JOIN pg_class c ON c.oid = t.typrelid LEFT JOIN pg_type e ON e.oid = t.typelem AND e.typarray = t.oid \
          LEFT JOIN pg_init_privs i ON i.classoid = 'pg_type'::regclass AND i.objoid = t.oid \
          WHERE n.nspname !~ '^pg_(toast|temp_|toast_temp_)' \
          AND (t.oid >= 16384 OR (n.nspname = 'pg_catalog' AND t.typacl IS DISTINCT FROM i.initprivs))",
         subscript = reader.version.subscript_handler(),
     );
     let mut types = BTreeMap::new();
-    for row in reader.rows("types", &sql).await? {
+    let take = |row: &Row| {
         let (schema, name) = (row.text("schema")?, row.text("name")?);
-        let owner = reader.owner(&row, || format!("type {schema}.{name}"))?;
-        let kind = kind(&row)?;
+        let owner = reader.owner(row, || format!("type {schema}.{name}"))?;
+        let kind = kind(row)?;
         let data_type = DataType {
             oid: row.oid("oid")?,
             schema,
             name,
             owner,
-            acl: AccessList::read(&row)?,
+            acl: AccessList::read(row)?,
             kind,
             relation: row.oid("relation")?,
             labels: row.list("labels")?,
-            base: if kind == TypeKind::Base { base(&row)? } else { Vec::new() },
+            base: if kind == TypeKind::Base { base(row)? } else { Vec::new() },
         };
         types.insert(data_type.oid, data_type);
-    }
+        Ok(())
+    };
+    reader.each("types", &sql, take).await?;
     Ok(types)
 }
 

@@ -12,11 +12,12 @@ pub(super) fn sort(graph: &Graph) -> Vec<NodeId> {
 
 fn compare(a: &Node, b: &Node) -> Ordering {
     // Objects in a schema come before those without one.
-    let schema = |node: &Node| (node.schema.is_none(), node.schema.clone());
+    let schemaless = |node: &Node| node.schema.is_none();
     a.subject
         .rank()
         .cmp(&b.subject.rank())
-        .then_with(|| schema(a).cmp(&schema(b)))
+        .then_with(|| schemaless(a).cmp(&schemaless(b)))
+        .then_with(|| a.schema.cmp(&b.schema))
         .then_with(|| a.name.cmp(&b.name))
         .then_with(|| a.subject.kind().cmp(&b.subject.kind()))
         .then_with(|| a.ties.cmp(&b.ties))

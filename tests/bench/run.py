@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
 """Speed and memory of the backup, against pg_dump pipelines, on one machine in one run.
 
-    run.py [speed] [memory]      both without a word
+    run.py [speed] [memory] [schema] [dump]      all without a word
 
 speed   ours and two pipelines in turn, over the same database (pgbench and a text-heavy table) into the same vault, as
         medians and as ratios of each turn: wall time, CPU time of the clients, memory of the largest process.
 memory  the peak of the function over databases that are hard on it: its bound is 256 MiB and three times the largest row.
+schema  `offsite dump --schema-only` of 10,000 tables and of 50,000 partitions, and pg_dump, in turn: wall time, CPU time of the
+        client, its memory.
+dump    `offsite dump` by one job and by as many as there are processors, and pg_dump, in turn: the same.
 """
 
 import os
 import shlex
-import statistics
 import subprocess
 import sys
 import time
@@ -18,13 +20,14 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "local")]
+import dump  # noqa: E402
 import function  # noqa: E402
 import place  # noqa: E402
 import process  # noqa: E402
 import stage  # noqa: E402
+import turns  # noqa: E402
 
 MIB = 1 << 20
-TURNS = 3
 # The bounds that the project sets itself.
 FASTER_THAN = {"zstd": 1.2, "gzip": 4.0}
 MEMORY_BASE, MEMORY_ROWS = 256 * MIB, 3
@@ -32,17 +35,6 @@ MEMORY_BASE, MEMORY_ROWS = 256 * MIB, 3
 
 def say(text=""):
     print(text, flush=True)
-
-
-def pipeline(commands, variables):
-    """Runs a shell pipeline, all of whose parts must succeed; its cost as in function.invoke."""
-    begun = time.monotonic()
-    script = subprocess.Popen(["bash", "-o", "pipefail", "-c", " | ".join(commands)], env=variables)
-    _, status, usage = os.wait4(script.pid, 0)
-    script.returncode = os.waitstatus_to_exitcode(status)
-    if script.returncode:
-        raise SystemExit(f"a pipeline failed: {' | '.join(commands)}")
-    return {"wall": time.monotonic() - begun, "cpu": usage.ru_utime + usage.ru_stime, "memory": usage.ru_maxrss * 1024}
 
 
 def speed(stack):
@@ -57,7 +49,7 @@ def speed(stack):
 
     def piped(compress, name):
         target = f"s3://{stack.bucket}/pipeline/{name}-{time.time_ns()}"
-        return pipeline([f"{stack.pg_dump} {shlex.quote(url)}", compress, f"openssl enc -aes-256-cbc -pbkdf2 -pass {key}",
+        return turns.pipeline([f"{stack.pg_dump} {shlex.quote(url)}", compress, f"openssl enc -aes-256-cbc -pbkdf2 -pass {key}",
                          f"{stack.aws} s3 cp --only-show-errors --expected-size {size} - {target}"], stack.variables)
 
     contenders = {
@@ -65,20 +57,14 @@ def speed(stack):
         "zstd": lambda: piped("zstd -q -3", "zstd"),
         "gzip": lambda: piped("gzip", "gzip"),
     }
-    costs = {name: [] for name in contenders}
-    for turn in range(TURNS):
-        for name, run in contenders.items():
-            costs[name].append(run())
-            say(f"speed: turn {turn + 1}, {name:5} {costs[name][-1]['wall']:6.1f} s")
+    costs = turns.take("speed", contenders)
     say()
     say(f"{'':6}{'wall s':>9}{'CPU s':>9}{'peak MiB':>10}{'ours is faster by':>20}{'CPU of ours':>14}")
-    middle = {name: {kind: statistics.median(cost[kind] for cost in turns) for kind in turns[0]} for name, turns in costs.items()}
     missed = []
-    for name, cost in middle.items():
-        # Turn by turn, as the machine's speed drifts.
-        faster = statistics.median(theirs["wall"] / ours["wall"] for theirs, ours in zip(costs[name], costs["ours"]))
-        cpu = statistics.median(ours["cpu"] / theirs["cpu"] for theirs, ours in zip(costs[name], costs["ours"]))
-        say(f"{name:6}{cost['wall']:9.2f}{cost['cpu']:9.2f}{cost['memory'] / MIB:10.0f}" + ("" if name == "ours" else f"{faster:19.2f}x{cpu:13.2f}x"))
+    for name, cost in costs.items():
+        faster, cpu = turns.ratio(cost, costs["ours"], "wall"), turns.ratio(costs["ours"], cost, "cpu")
+        wall, seconds, memory = (turns.middle(cost, kind) for kind in ("wall", "cpu", "memory"))
+        say(f"{name:6}{wall:9.2f}{seconds:9.2f}{memory / MIB:10.0f}" + ("" if name == "ours" else f"{faster:19.2f}x{cpu:13.2f}x"))
         if name in FASTER_THAN and faster < FASTER_THAN[name]:
             missed.append(f"{faster:.2f} times as fast as {name}, not {FASTER_THAN[name]}")
         if name != "ours" and cpu >= 1:
@@ -117,18 +103,17 @@ def memory(stack):
 
 
 def main():
-    chosen = sys.argv[1:] or ["speed", "memory"]
-    unknown = set(chosen) - {"speed", "memory"}
-    if unknown:
+    parts = {"speed": speed, "memory": memory, "schema": dump.schema, "dump": dump.dump}
+    chosen = sys.argv[1:] or list(parts)
+    if set(chosen) - set(parts):
         sys.exit(__doc__)
     ran = {name for name, record in process.records().items() if process.is_alive(record)}
     missed = []
     try:
         stack = stage.Stack()
-        if "speed" in chosen:
-            missed += speed(stack)
-        if "memory" in chosen:
-            missed += memory(stack)
+        for part in parts:
+            if part in chosen:
+                missed += parts[part](stack)
     finally:
         ours = [name.replace("postgres-", "postgres=") for name in process.records() if name not in ran]
         if ours:

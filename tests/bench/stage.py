@@ -1,5 +1,6 @@
 """What the benchmark runs on: the local stack's servers, databases of its own, a vault, a secret."""
 
+import functools
 import json
 import os
 import secrets
@@ -27,11 +28,19 @@ def build():
     return str(place.CHECKOUT / "target/lambda/backup-database/bootstrap")
 
 
+def build_command_line():
+    """The program `offsite`."""
+    subprocess.run(["cargo", "build", "--release", "-p", "offsite-cli"], cwd=place.CHECKOUT, check=True)
+    return str(place.CHECKOUT / "target/release/offsite")
+
+
 class Stack:
     """`stack.json`, and what the benchmark adds to it."""
 
+    bootstrap = functools.cached_property(lambda self: build())
+    offsite = functools.cached_property(lambda self: build_command_line())
+
     def __init__(self):
-        self.bootstrap = build()
         subprocess.run([sys.executable, str(place.HERE / "stack.py"), "up", "s3", "aws", f"postgres={MAJOR}"], check=True)
         facts = json.loads((place.local_dir() / "stack.json").read_text())
         self.facts, self.server = facts, facts["postgres"][MAJOR]
@@ -131,3 +140,43 @@ def large(stack, name):
     stack.sql(name, "CREATE TABLE ledger (id bigint, account int, amount numeric(12,2), note text); "
                     "INSERT INTO ledger SELECT n, n % 1000, n / 100.0, md5(n::text) || md5((n + 1)::text) FROM generate_series(1, 22000000) n;")
     pgbench(stack, name, scale=150)
+
+
+# Each with what an application's table has: a serial key, defaults, a check, a reference, an index.
+MANY_TABLES = """
+CREATE TABLE part_0 (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL);
+DO $$ BEGIN FOR n IN 1..{count} - 1 LOOP
+  EXECUTE format('CREATE TABLE part_%s (id bigserial PRIMARY KEY, parent bigint REFERENCES part_%s, name text NOT NULL,
+    state text DEFAULT ''new'' CHECK (state <> ''''), created timestamptz DEFAULT now(), amount numeric(12,2))', n, n - 1);
+  EXECUTE format('CREATE INDEX ON part_%s (name)', n);
+  IF n % 10 = 0 THEN
+    EXECUTE format('COMMENT ON TABLE part_%s IS ''The part %s''', n, n);
+    EXECUTE format('GRANT SELECT ON part_%s TO PUBLIC', n);
+  END IF;
+  IF n % 500 = 0 THEN COMMIT; END IF;
+END LOOP; END $$;
+"""
+
+
+def many_tables(stack, name, count):
+    stack.sql(name, MANY_TABLES.format(count=count))
+
+
+# On two levels: attaching to one parent takes the longer the more partitions it has.
+PARTITIONS = """
+CREATE TABLE reading (id bigint NOT NULL, day int NOT NULL, value numeric CHECK (value >= 0), note text DEFAULT '',
+  PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
+CREATE INDEX ON reading (note);
+DO $$ BEGIN FOR year IN 0..{count} / 500 - 1 LOOP
+  EXECUTE format('CREATE TABLE reading_%s PARTITION OF reading FOR VALUES FROM (%s) TO (%s) PARTITION BY RANGE (day)',
+    year, year * 500, year * 500 + 500);
+  FOR day IN year * 500 .. year * 500 + 499 LOOP
+    EXECUTE format('CREATE TABLE reading_%s_%s PARTITION OF reading_%s FOR VALUES FROM (%s) TO (%s)', year, day, year, day, day + 1);
+  END LOOP;
+  COMMIT;
+END LOOP; END $$;
+"""
+
+
+def partitions(stack, name, count):
+    stack.sql(name, PARTITIONS.format(count=count))

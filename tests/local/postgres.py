@@ -22,6 +22,8 @@ listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
 max_connections = 100
 max_prepared_transactions = 20
+# A dump holds a lock on every table, and there are tests with tens of thousands.
+max_locks_per_transaction = 640
 password_encryption = 'scram-sha-256'
 ssl = on
 # Only for tests: a crash may lose everything.

@@ -1,8 +1,11 @@
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::AsFd;
+
 use anyhow::{Context, Result};
 use clap::Args;
 use pg_client::ConnectOptions;
 use pg_dump::{Content, DumpOptions, TablePattern, Warning};
-use tokio::io::AsyncWriteExt;
 
 use crate::progress;
 
@@ -102,10 +105,16 @@ fn warn(warnings: &[Warning]) {
 
 async fn write(dump: &mut pg_dump::Dump) -> Result<()> {
     let mut progress = progress::Line::new("dumped", dump.estimate());
-    let mut out = tokio::io::stdout();
+    // The file itself: whole sections come, which want no buffer in between.
+    let mut out = File::from(std::io::stdout().as_fd().try_clone_to_owned().context("write to standard output")?);
     while let Some(section) = dump.next().await? {
-        out.write_all(&section.sql).await.context("write to standard output")?;
-        progress.advance(section.sql.len() as u64);
+        let sql = section.sql;
+        let length = sql.len() as u64;
+        let written = tokio::task::spawn_blocking(move || out.write_all(&sql).map(|()| (out, sql))).await?;
+        let (back, sql) = written.context("write to standard output")?;
+        out = back;
+        dump.recycle(sql);
+        progress.advance(length);
     }
-    out.flush().await.context("write to standard output")
+    Ok(())
 }

@@ -61,7 +61,7 @@ pub(crate) async fn copy(
         _ => Unread::Failed(fault(session, &act, error)),
     })?;
     let mut stream = Box::pin(copying.map_err(|error| fault(session, &act, error))?);
-    let mut rows = Rows::begin(slice, options);
+    let mut rows = Rows::begin(slice, options, outlet.used());
     let refused = loop {
         let Some(piece) = stream.next().await else { break None };
         let piece = piece.map_err(|error| fault(session, &act, error))?;

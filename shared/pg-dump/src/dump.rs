@@ -13,7 +13,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 
 use crate::error::Error;
-use crate::handover::{Draft, Intake};
+use crate::handover::{Draft, Intake, Used};
 use crate::snapshot::Snapshot;
 use crate::watch::{Watched, Watcher};
 pub use summary::{DumpedTable, Summary, Warning};
@@ -36,6 +36,7 @@ pub struct Dump {
     before: VecDeque<Draft>,
     after: VecDeque<Draft>,
     intake: Intake,
+    used: Used,
     crew: Option<JoinHandle<Result<pg_client::Session, Error>>>,
     leader: Option<pg_client::Session>,
     watcher: Option<Watcher>,
@@ -108,6 +109,12 @@ impl Dump {
         let next = self.advance().await;
         self.failed = next.is_err();
         next
+    }
+
+    /// Takes back the text of a section that is done with: the next ones are faster in memory that was used before. The text
+    /// of data is what is worth it.
+    pub fn recycle(&self, sql: Vec<u8>) {
+        self.used.keep(sql);
     }
 
     async fn advance(&mut self) -> Result<Option<Section>, Error> {

@@ -1,6 +1,6 @@
 //! The way of finished sections from those who read to the one who asks for the next.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sql_volume::{CopyRows, SectionKind};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -29,17 +29,51 @@ pub(crate) struct Closed;
 pub(crate) struct Outlet {
     sender: mpsc::Sender<Draft>,
     large: Arc<Semaphore>,
+    used: Used,
+}
+
+/// Buffers of sections that are done with. Memory that is new each time is as dear as the copying of what goes into it.
+#[derive(Clone, Default)]
+pub(crate) struct Used {
+    kept: Arc<Mutex<Vec<Vec<u8>>>>,
+    /// Capacity of a buffer that is kept, at most.
+    largest: usize,
 }
 
 /// Where they are taken from: ends when the last [`Outlet`] is dropped, which says nothing of why.
 pub(crate) type Intake = mpsc::Receiver<Draft>;
 
-pub(crate) fn handover() -> (Outlet, Intake) {
+pub(crate) fn handover(section_bytes: usize) -> (Outlet, Intake, Used) {
     let (sender, intake) = mpsc::channel(AHEAD);
-    (Outlet { sender, large: Arc::new(Semaphore::new(1)) }, intake)
+    let used = Used { kept: Arc::default(), largest: section_bytes + LARGE };
+    (Outlet { sender, large: Arc::new(Semaphore::new(1)), used: used.clone() }, intake, used)
+}
+
+impl Used {
+    /// Keeps a buffer for another section, unless enough are kept.
+    pub(crate) fn keep(&self, buffer: Vec<u8>) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < AHEAD && buffer.capacity() <= self.largest {
+            kept.push(buffer);
+        }
+    }
+
+    /// An empty buffer: one that was used before, or else a new one with room for `room` bytes.
+    pub(crate) fn buffer(&self, room: usize) -> Vec<u8> {
+        let used = self.kept.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let Some(mut buffer) = used else { return Vec::with_capacity(room) };
+        buffer.clear();
+        buffer.reserve_exact(room);
+        buffer
+    }
 }
 
 impl Outlet {
+    /// Where buffers for sections come from.
+    pub(crate) fn used(&self) -> Used {
+        self.used.clone()
+    }
+
     /// Waits for a place, and puts a section there.
     pub(crate) async fn put(&self, draft: Draft) -> Result<(), Closed> {
         self.sender.send(draft).await.map_err(|_| Closed)

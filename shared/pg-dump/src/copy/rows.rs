@@ -4,7 +4,7 @@ use memchr::{memchr, memchr_iter, memmem, memrchr};
 use sql_volume::{CopyRows, SectionKind};
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::handover::{Draft, LARGE};
+use crate::handover::{Draft, LARGE, Used};
 use crate::options::DumpOptions;
 use crate::slices::Slice;
 
@@ -33,6 +33,7 @@ pub(super) struct Rows {
     in_order: bool,
     section_bytes: usize,
     max_row: u64,
+    used: Used,
     /// The section so far: the header, and rows.
     sql: Vec<u8>,
     /// Whole rows in `sql`.
@@ -47,7 +48,7 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    pub(super) fn begin(slice: &Slice, options: &DumpOptions) -> Self {
+    pub(super) fn begin(slice: &Slice, options: &DumpOptions, used: Used) -> Self {
         let (schema, table) = slice.table.counted_as();
         let mut rows = Self {
             header: Arc::clone(&slice.header),
@@ -56,6 +57,7 @@ impl Rows {
             in_order: slice.table.in_order,
             section_bytes: options.section_bytes,
             max_row: options.max_row.max(64 << 10),
+            used,
             sql: Vec::new(),
             count: 0,
             row_start: 0,
@@ -67,9 +69,9 @@ impl Rows {
         rows
     }
 
-    /// A buffer for a slice that is surely small starts small; a section's worth otherwise, once.
+    /// A new buffer for a slice that is surely small starts small; a section's worth otherwise, once.
     fn open(&mut self, room: usize) {
-        self.sql = Vec::with_capacity(self.header.len() + room);
+        self.sql = self.used.buffer(self.header.len() + room);
         self.sql.extend_from_slice(&self.header);
         self.row_start = self.sql.len();
         self.count = 0;
@@ -175,6 +177,7 @@ mod tests {
             in_order: false,
             section_bytes,
             max_row: 64 << 10,
+            used: Used::default(),
             sql: Vec::new(),
             count: 0,
             row_start: 0,

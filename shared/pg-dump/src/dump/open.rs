@@ -88,7 +88,7 @@ impl Dump {
         );
 
         let cancellers = std::iter::once(&leader).chain(&workers).map(Session::canceller).collect();
-        let (outlet, intake) = handover();
+        let (outlet, intake, used) = handover(options.section_bytes);
         let options = Arc::new(options);
         let reader = Reader::new(Arc::new(server), Arc::clone(&options), outlet);
         let crew = tokio::spawn(reader.read_all(leader, workers, plan));
@@ -106,6 +106,7 @@ impl Dump {
             before,
             after,
             intake,
+            used,
             crew: Some(crew),
             leader: None,
             watcher: Some(watcher),

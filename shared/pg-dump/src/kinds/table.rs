@@ -209,7 +209,7 @@ pub(super) fn comments(relation: &Relation, out: &mut Emitter<'_>) {
     let model = out.model;
     let said = |column: &&Column| {
         let (id, number) = (relation.id(), column.number.into());
-        model.comment(id, number).is_some() || model.labels(id, number).next().is_some()
+        model.comment(id, number).is_some() || !model.labels(id, number).is_empty()
     };
     let columns = relation.columns.iter().filter(|column| !column.dropped).filter(said);
     let columns: Vec<_> = columns.map(|column| (column.number, qualified(&relation.name, &column.name))).collect();

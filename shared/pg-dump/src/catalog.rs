@@ -80,17 +80,19 @@ impl Catalog {
     /// # Errors
     /// [`CatalogError`]; [`CatalogError::NotDumped`] names everything that the entries would not bring back.
     pub(crate) async fn read(client: &Client) -> Result<Self, CatalogError> {
-        Self::read_selected(client, Selection::default(), &[]).await
+        Self::read_selected(client, client, Selection::default(), &[]).await
     }
 
-    /// The same of what is asked for, and without large objects whose bytes can't be read.
+    /// The same of what is asked for, and without large objects whose bytes can't be read. `beside` sees the same snapshot, under
+    /// the same settings, and holds no locks.
     pub(crate) async fn read_selected(
         client: &Client,
+        beside: &Client,
         selection: Selection,
         unread: &[u32],
     ) -> Result<Self, CatalogError> {
         let (database, version) = properties::read(client).await?;
-        let reader = Reader::new(client, version);
+        let reader = Reader::new(client, beside, version);
         let mut model = Model::read(&reader).await?;
         model.select(selection, unread);
         Self::of(&reader, database, &model).await

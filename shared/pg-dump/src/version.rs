@@ -102,7 +102,7 @@ impl Version {
 
     /// Base types with a subscript handler.
     pub(crate) fn subscript_handler(self) -> &'static str {
-        self.since(14, "t.typsubscript::text", "'-'")
+        self.since(14, "b.typsubscript::text", "'-'")
     }
 
     /// Clones of a partitioned table's triggers: internal ones before 15, ones with a parent since.

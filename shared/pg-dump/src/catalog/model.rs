@@ -89,22 +89,23 @@ macro_rules! read_at_once {
 impl Model {
     /// One query for each kind.
     pub(crate) async fn read(reader: &Reader<'_>) -> Result<Self, CatalogError> {
+        let beside = &reader.beside();
         let mut model = read_at_once! {
             version: reader.version,
             selection: Selection::default(),
             left_out: BTreeSet::new(),
             refresh_order: Vec::new(),
             index_partitions: BTreeMap::new();
-            comments: initial::comments(reader),
-            labels: initial::labels(reader),
-            members: initial::members(reader),
-            extensions_needed: initial::extensions_needed(reader),
-            initial_privileges: initial::privileges(reader),
-            dependencies: depend::read(reader),
+            comments: initial::comments(beside),
+            labels: initial::labels(beside),
+            members: initial::members(beside),
+            extensions_needed: initial::extensions_needed(beside),
+            initial_privileges: initial::privileges(beside),
+            dependencies: depend::read(beside),
             schemas: schema::read(reader),
             extensions: extension::read(reader),
             relations: relation::read(reader),
-            sequences: sequence::read(reader),
+            sequences: sequence::read(beside),
             functions: function::read(reader),
             declarations: declaration::read(reader),
             aggregates: aggregate::read(reader),
@@ -121,7 +122,7 @@ impl Model {
             text_search: text_search(reader),
             wrappers: foreign::read_wrappers(reader),
             servers: foreign::read_servers(reader),
-            types: types::read(reader),
+            types: types::read(beside),
             domains: domain::read(reader),
             ranges: range::read(reader),
             defaults: column_default::read(reader),

@@ -7,9 +7,10 @@ use super::array;
 use crate::catalog::CatalogError;
 use crate::version::Version;
 
-/// Reads catalogs over one connection, within the dump's snapshot.
+/// Reads catalogs within the dump's snapshot.
 pub(crate) struct Reader<'a> {
     client: &'a Client,
+    beside: &'a Client,
     pub(crate) version: Version,
 }
 
@@ -20,8 +21,15 @@ pub(crate) struct Row {
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(client: &'a Client, version: Version) -> Self {
-        Self { client, version }
+    /// `beside` shares the snapshot of `client` and not its locks, or is the same.
+    pub(crate) fn new(client: &'a Client, beside: &'a Client, version: Version) -> Self {
+        Self { client, beside, version }
+    }
+
+    /// Reads over the other connection, at the same time. Only for queries that touch nothing but catalogs: most `pg_get_…def`
+    /// functions lock what they describe, which may wait for a session that waits for the dump's own locks.
+    pub(crate) fn beside(&self) -> Self {
+        Self { client: self.beside, ..*self }
     }
 
     /// All rows of a query; `what` names them in errors.

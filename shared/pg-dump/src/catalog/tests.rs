@@ -150,7 +150,7 @@ async fn a_kind_that_the_dumper_does_not_see_is_named_by_the_inventory() {
     let database = Database::create(USUAL).await;
     database.run(SCHEMA).await;
     let (client, properties, version) = open(&database).await;
-    let reader = Reader::new(&client, version);
+    let reader = Reader::new(&client, &client, version);
     for (kind, hide, name) in HIDDEN {
         let mut model = Model::read(&reader).await.unwrap();
         hide(&mut model);

@@ -17,9 +17,12 @@ pub(crate) struct Dependency {
 
 /// All dependencies among objects, but membership in extensions. Operators and functions of an operator family count as the family.
 pub(crate) async fn read(reader: &Reader<'_>) -> Result<Vec<Dependency>, CatalogError> {
+    // A trigger that depends on a constraint is PostgreSQL's own (each foreign key has four), or is what the constraint is told as:
+    // either way one of the two has no node.
     let sql = "SELECT classid, objid, refclassid, refobjid, refobjsubid, deptype FROM pg_depend \
              WHERE deptype NOT IN ('p', 'e') AND objid >= 16384 \
              AND (refobjid >= 16384 OR refclassid = 'pg_namespace'::regclass) \
+             AND NOT (classid = 'pg_trigger'::regclass AND refclassid = 'pg_constraint'::regclass) \
          UNION ALL SELECT 'pg_opfamily'::regclass, o.amopfamily, d.refclassid, d.refobjid, d.refobjsubid, d.deptype \
              FROM pg_depend d JOIN pg_amop o ON d.classid = 'pg_amop'::regclass AND d.objid = o.oid \
              WHERE d.deptype NOT IN ('p', 'e', 'i') AND d.objid >= 16384 AND d.refobjid >= 16384 \

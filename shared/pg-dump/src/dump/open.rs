@@ -147,7 +147,7 @@ async fn read_catalog(server: &Server, leader: &Session, side: &Session, options
             leader.client.batch_execute(sql).await.map_err(|error| fault(leader, "read the catalog", error))
         };
         savepoint("SAVEPOINT catalog").await?;
-        match read_at(server, leader, side, selection, &unread, options).await {
+        match read_at(server, leader, side, &snapshot, selection, &unread, options).await {
             Ok((catalog, warnings, sequences)) => {
                 objects = catalog.changed_since(&leader.client, &side.client).await?;
                 if objects.is_empty() {
@@ -180,11 +180,19 @@ async fn read_at(
     server: &Server,
     leader: &Session,
     side: &Session,
+    snapshot: &Snapshot,
     selection: Selection,
     unread: &Unread,
     options: &DumpOptions,
 ) -> Result<(Catalog, Vec<Warning>, Vec<Draft>), Error> {
-    let mut catalog = Catalog::read_selected(&leader.client, selection, &unread.large_objects).await?;
+    let reading = async {
+        server.begin_with(side, &snapshot.name).await?;
+        Ok(Catalog::read_selected(&leader.client, &side.client, selection, &unread.large_objects).await?)
+    };
+    let catalog: Result<Catalog, Error> = reading.await;
+    // From now on it is to see what the snapshot doesn't.
+    rollback(side).await?;
+    let mut catalog = catalog?;
     let mut warnings = set_aside_unlogged(server, leader, &mut catalog).await?;
     warnings.extend(set_aside_unread(unread, &mut catalog));
     let values = std::mem::take(&mut catalog.sequences);

@@ -107,7 +107,8 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Relation>,
         relations.insert(relation.oid, relation);
         Ok(())
     };
-    let ((), columns) = tokio::try_join!(biased; reader.each("tables", sql, take), column::read(reader))?;
+    let beside = reader.beside();
+    let ((), columns) = tokio::try_join!(biased; reader.each("tables", sql, take), column::read(&beside))?;
     for (relation, columns) in columns {
         if let Some(relation) = relations.get_mut(&relation) {
             relation.columns = columns;

@@ -41,6 +41,7 @@ pub(crate) struct DataType {
 }
 
 pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, DataType>, CatalogError> {
+    // b: names of functions take long to look up, and only base types' are told.
     let sql = format!(
         "SELECT t.oid, n.nspname AS schema, t.typname AS name, r.rolname AS owner, t.typacl AS acl, \
          acldefault('T', t.typowner) AS acldefault, t.typtype AS kind, t.typrelid AS relation, c.relkind AS relation_kind, \
@@ -48,14 +49,15 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, DataType>,
          e.oid IS NOT NULL AS array, \
          CASE WHEN t.typtype = 'e' THEN \
              ARRAY(SELECT enumlabel FROM pg_enum WHERE enumtypid = t.oid ORDER BY enumsortorder) END AS labels, \
-         t.typlen AS length, t.typinput AS input, t.typoutput AS output, t.typreceive AS receive, t.typsend AS send, \
-         t.typmodin AS modin, t.typmodout AS modout, t.typanalyze AS analyze, {subscript} AS subscript, \
+         t.typlen AS length, b.typinput AS input, b.typoutput AS output, b.typreceive AS receive, b.typsend AS send, \
+         b.typmodin AS modin, b.typmodout AS modout, b.typanalyze AS analyze, {subscript} AS subscript, \
          t.typcollation <> 0 AS collatable, coalesce(pg_get_expr(t.typdefaultbin, 0), quote_literal(t.typdefault)) AS default, \
          CASE WHEN t.typelem <> 0 THEN format_type(t.typelem, NULL) END AS element, t.typcategory AS category, \
          t.typispreferred AS preferred, t.typdelim AS delimiter, t.typalign AS alignment, t.typstorage AS storage, \
          t.typbyval AS by_value \
          FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace LEFT JOIN pg_roles r ON r.oid = t.typowner \
          LEFT JOIN pg_class c ON c.oid = t.typrelid LEFT JOIN pg_type e ON e.oid = t.typelem AND e.typarray = t.oid \
+         LEFT JOIN pg_type b ON b.oid = t.oid AND b.typtype = 'b' AND e.oid IS NULL \
          LEFT JOIN pg_init_privs i ON i.classoid = 'pg_type'::regclass AND i.objoid = t.oid \
          WHERE n.nspname !~ '^pg_(toast|temp_|toast_temp_)' \
          AND (t.oid >= 16384 OR (n.nspname = 'pg_catalog' AND t.typacl IS DISTINCT FROM i.initprivs))",

@@ -84,3 +84,19 @@ impl Outlet {
         Arc::clone(&self.large).acquire_owned().await.map_err(|_| Closed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_comes_back_empty_and_one_of_a_large_row_does_not() {
+        let (_outlet, _intake, used) = handover(1000);
+        used.keep(vec![1; 5000]);
+        let again = used.buffer(10);
+        assert_eq!((again.len(), again.capacity() >= 5000), (0, true));
+        assert!(used.buffer(10).capacity() < 5000, "given out once");
+        used.keep(Vec::with_capacity(1000 + LARGE + 1));
+        assert!(used.buffer(10).capacity() < LARGE, "it would stay for as long as the dump");
+    }
+}

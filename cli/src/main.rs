@@ -30,26 +30,33 @@ enum Command {
     Roles(commands::roles::Roles),
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into()))
         .init();
-    let done = match arguments.command {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if let Command::Dump(dump) = &arguments.command {
+        runtime.worker_threads(dump.threads());
+    }
+    let done = runtime.enable_all().build().map_err(anyhow::Error::from);
+    match done.and_then(|runtime| runtime.block_on(run(arguments.command))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("offsite: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
         Command::Dump(dump) => dump.run().await,
         Command::Keygen(keygen) => keygen.run(),
         Command::List(list) => list.run().await,
         Command::Decrypt(decrypt) => decrypt.run().await,
         Command::Restore(restore) => restore.run().await,
         Command::Roles(roles) => roles.run().await,
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("offsite: {error:#}");
-            ExitCode::FAILURE
-        }
     }
 }

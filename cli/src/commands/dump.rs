@@ -56,6 +56,11 @@ Examples:
   offsite dump --table '"Mixed Case"' --data-only "$DATABASE_URL" > rows.sql"#;
 
 impl Dump {
+    /// Threads that are worth their hand-overs: one for each job, and no more than there are processors.
+    pub(crate) fn threads(&self) -> usize {
+        usize::from(self.jobs).min(std::thread::available_parallelism().map_or(1, usize::from))
+    }
+
     pub(crate) async fn run(self) -> Result<()> {
         let source = ConnectOptions::from_url(&self.database_url)?.with_password_from_environment();
         let options = DumpOptions {

@@ -24,6 +24,15 @@ pub enum Error {
         #[source]
         source: tokio_postgres::Error,
     },
+    /// A name in a database in SQL_ASCII holds bytes that are no UTF-8, in which clients read names.
+    #[error("{act}: there are names that are not in UTF-8 HINT: Rename them; only rows may hold any bytes.")]
+    NotUtf8 {
+        /// What was being done.
+        act: String,
+        /// The server's answer, with the bytes.
+        #[source]
+        source: tokio_postgres::Error,
+    },
     /// The connection ended.
     #[error("{act}: the connection to the database was lost{}", because(reason.as_ref()))]
     Lost {

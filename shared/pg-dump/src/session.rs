@@ -130,6 +130,9 @@ pub(crate) fn fault(session: &Session, act: impl Into<String>, source: tokio_pos
     if source.code().or_else(|| session.lost_code()) == Some(&SqlState::T_R_SERIALIZATION_FAILURE) {
         return Error::RecoveryConflict { act, source };
     }
+    if source.code() == Some(&SqlState::CHARACTER_NOT_IN_REPERTOIRE) {
+        return Error::NotUtf8 { act, source };
+    }
     if source.code().is_none() || ended {
         return Error::Lost { act, reason: session.why_lost().map(str::to_owned), source };
     }

@@ -11,6 +11,17 @@ pub enum CatalogError {
         #[source]
         source: tokio_postgres::Error,
     },
+    /// The catalog of a database in SQL_ASCII holds bytes that are no UTF-8, in which clients read its texts.
+    #[error(
+        "read {what} from the catalog: there are names or texts that are not in UTF-8. HINT: Write them anew in UTF-8; only rows may hold any bytes."
+    )]
+    NotUtf8 {
+        /// What was read.
+        what: &'static str,
+        /// The server's answer, with the bytes.
+        #[source]
+        source: tokio_postgres::Error,
+    },
     /// A catalog query returned something else than it asks for.
     #[error("read {what} from the catalog: unexpected {column} {value}")]
     Unexpected {

@@ -1,6 +1,7 @@
 //! Catalog queries, whose results are text.
 
 use futures_util::{TryStreamExt, pin_mut};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
 use super::array;
@@ -44,7 +45,7 @@ impl<'a> Reader<'a> {
         sql: &str,
         mut take: impl FnMut(&Row) -> Result<(), CatalogError>,
     ) -> Result<(), CatalogError> {
-        let query = |source| CatalogError::Query { what, source };
+        let query = |source| failed(what, source);
         let messages = self.client.simple_query_raw(sql).await.map_err(query)?;
         pin_mut!(messages);
         while let Some(message) = messages.try_next().await.map_err(query)? {
@@ -61,9 +62,16 @@ impl<'a> Reader<'a> {
     }
 }
 
+fn failed(what: &'static str, source: tokio_postgres::Error) -> CatalogError {
+    match source.code() {
+        Some(&SqlState::CHARACTER_NOT_IN_REPERTOIRE) => CatalogError::NotUtf8 { what, source },
+        _ => CatalogError::Query { what, source },
+    }
+}
+
 /// All rows of a query; `what` names them in errors.
 pub(crate) async fn rows(client: &Client, what: &'static str, sql: &str) -> Result<Vec<Row>, CatalogError> {
-    let messages = client.simple_query(sql).await.map_err(|source| CatalogError::Query { what, source })?;
+    let messages = client.simple_query(sql).await.map_err(|source| failed(what, source))?;
     Ok(messages
         .into_iter()
         .filter_map(|message| match message {

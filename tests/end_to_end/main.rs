@@ -4,6 +4,7 @@
 mod command_line;
 mod cut_ciphertext;
 mod interrupted;
+mod partial;
 mod refused_source;
 mod refused_vault;
 mod roles;

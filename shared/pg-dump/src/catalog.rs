@@ -109,7 +109,8 @@ impl Catalog {
         if !not_dumped.is_empty() && !model.selection.allow_partial {
             return Err(CatalogError::NotDumped(not_dumped));
         }
-        let on_members = inventory::members::changed(reader).await?;
+        let whole = model.selection.is_whole() && !model.is_data_only();
+        let on_members = if whole { inventory::members::changed(reader).await? } else { Vec::new() };
         let in_circles = data::in_circles(model, &tables);
         let large_objects = model.large_objects.iter().flat_map(|group| group.oids.iter().copied());
         let large_objects = large_objects.filter(|_| model.selection.tells(Subject::LargeObjects(0))).collect();

@@ -5,6 +5,7 @@ use tokio_postgres::Client;
 
 use super::*;
 use crate::emit::Item;
+use crate::options::Content;
 
 const SCHEMA: &str = "CREATE SCHEMA app; CREATE EXTENSION citext; \
     CREATE TYPE mood AS ENUM ('a'); CREATE TYPE pair AS (a int); CREATE DOMAIN positive AS int CHECK (VALUE > 0); \
@@ -160,6 +161,82 @@ async fn a_kind_that_the_dumper_does_not_see_is_named_by_the_inventory() {
             }
             Err(error) => panic!("{kind}: {error}"),
             Ok(_) => panic!("{kind} was not missed"),
+        }
+    }
+}
+
+/// Of these, what belongs to table t.
+const OF_T: [&str; 14] = [
+    "table",
+    "sequence of a serial",
+    "sequence of an identity",
+    "default",
+    "check",
+    "primary key",
+    "unique constraint",
+    "foreign key",
+    "index",
+    "trigger",
+    "constraint trigger",
+    "rule",
+    "policy",
+    "security label",
+];
+
+#[tokio::test]
+async fn a_selected_tables_parts_are_missed_and_nothing_else_is() {
+    let database = Database::create(USUAL).await;
+    database.run(SCHEMA).await;
+    let (client, properties, version) = open(&database).await;
+    let reader = Reader::new(&client, version);
+    let oid: u32 = client.query_one("SELECT 'public.t'::regclass::oid", &[]).await.unwrap().get(0);
+    let only_t = || Selection { included: Some([oid].into()), ..Selection::default() };
+    let without_t = || Selection { excluded: [oid].into(), ..Selection::default() };
+    let schemas = || Selection { content: Content::Schema, ..only_t() };
+    assert!(OF_T.iter().all(|kind| HIDDEN.iter().any(|(hidden, ..)| hidden == kind)));
+    for (kind, hide, name) in HIDDEN {
+        for (selection, missed) in [(only_t(), true), (schemas(), true), (without_t(), false)] {
+            let mut model = Model::read(&reader).await.unwrap();
+            hide(&mut model);
+            model.select(selection, &[]);
+            let found = Catalog::of(&reader, properties.clone(), &model).await;
+            let named = match &found {
+                Err(CatalogError::NotDumped(names)) => names.iter().any(|named| named.starts_with(name)),
+                Err(error) => panic!("{kind}: {error}"),
+                Ok(_) => false,
+            };
+            if OF_T.contains(kind) {
+                // A serial's sequence is also there without its table.
+                let missed = missed || *kind == "sequence of a serial";
+                assert_eq!(named, missed, "{kind}: {:?}", found.err());
+            } else if missed {
+                assert!(!named, "{kind}: {:?}", found.err());
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn rows_that_the_dumper_does_not_see_are_named_without_definitions_too() {
+    let database = Database::create(USUAL).await;
+    database.run(SCHEMA).await;
+    let (client, properties, version) = open(&database).await;
+    let reader = Reader::new(&client, version);
+    for (hidden, name) in [
+        ("t", "data of table public.t"),
+        ("p1", "data of table public.p1"),
+        ("t_e_seq", "data of sequence public.t_e_seq"),
+        ("large object", "large object 4242"),
+    ] {
+        let mut model = Model::read(&reader).await.unwrap();
+        relation(&mut model, hidden);
+        if hidden == "large object" {
+            model.large_objects.clear();
+        }
+        model.select(Selection { content: Content::Data, ..Selection::default() }, &[]);
+        match Catalog::of(&reader, properties.clone(), &model).await {
+            Err(CatalogError::NotDumped(names)) => assert_eq!(names, [name]),
+            other => panic!("{hidden}: {:?}", other.err()),
         }
     }
 }

@@ -195,7 +195,9 @@ async fn a_selected_tables_parts_are_missed_and_nothing_else_is() {
     let schemas = || Selection { content: Content::Schema, ..only_t() };
     assert!(OF_T.iter().all(|kind| HIDDEN.iter().any(|(hidden, ..)| hidden == kind)));
     for (kind, hide, name) in HIDDEN {
-        for (selection, missed) in [(only_t(), true), (schemas(), true), (without_t(), false)] {
+        let selections = [(only_t(), true), (schemas(), true), (without_t(), false)];
+        let count = if OF_T.contains(kind) { selections.len() } else { 1 };
+        for (selection, missed) in selections.into_iter().take(count) {
             let mut model = Model::read(&reader).await.unwrap();
             hide(&mut model);
             model.select(selection, &[]);
@@ -209,7 +211,7 @@ async fn a_selected_tables_parts_are_missed_and_nothing_else_is() {
                 // A serial's sequence is also there without its table.
                 let missed = missed || *kind == "sequence of a serial";
                 assert_eq!(named, missed, "{kind}: {:?}", found.err());
-            } else if missed {
+            } else {
                 assert!(!named, "{kind}: {:?}", found.err());
             }
         }

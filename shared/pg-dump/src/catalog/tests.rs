@@ -188,7 +188,7 @@ async fn a_selected_tables_parts_are_missed_and_nothing_else_is() {
     let database = Database::create(USUAL).await;
     database.run(SCHEMA).await;
     let (client, properties, version) = open(&database).await;
-    let reader = Reader::new(&client, version);
+    let reader = Reader::new(&client, &client, version);
     let oid: u32 = client.query_one("SELECT 'public.t'::regclass::oid", &[]).await.unwrap().get(0);
     let only_t = || Selection { included: Some([oid].into()), ..Selection::default() };
     let without_t = || Selection { excluded: [oid].into(), ..Selection::default() };
@@ -223,7 +223,7 @@ async fn rows_that_the_dumper_does_not_see_are_named_without_definitions_too() {
     let database = Database::create(USUAL).await;
     database.run(SCHEMA).await;
     let (client, properties, version) = open(&database).await;
-    let reader = Reader::new(&client, version);
+    let reader = Reader::new(&client, &client, version);
     for (hidden, name) in [
         ("t", "data of table public.t"),
         ("p1", "data of table public.p1"),

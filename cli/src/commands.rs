@@ -1,8 +1,10 @@
 //! One module per command.
 
+pub(crate) mod backup;
 pub(crate) mod decrypt;
 pub(crate) mod dump;
 pub(crate) mod keygen;
 pub(crate) mod list;
+pub(crate) mod ls;
 pub(crate) mod restore;
 pub(crate) mod roles;

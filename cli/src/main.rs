@@ -5,12 +5,13 @@ mod commands;
 mod keys;
 mod place;
 mod progress;
+mod selection;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Look at the encrypted backups of PostgreSQL databases in a bucket that nobody can delete from, and bring them back.
+/// Make encrypted backups of PostgreSQL databases and buckets in a bucket that nobody can delete from, and bring them back.
 #[derive(Parser)]
 #[command(version, after_help = "Exit status: 0 done, 1 failed (the reason is on standard error), 2 wrong usage.")]
 struct Arguments {
@@ -20,9 +21,13 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Make a backup.
+    #[command(subcommand)]
+    Backup(commands::backup::Backup),
     Dump(commands::dump::Dump),
     Keygen(commands::keygen::Keygen),
     List(commands::list::List),
+    Ls(commands::ls::Ls),
     Decrypt(commands::decrypt::Decrypt),
     /// Restore a backup.
     #[command(subcommand)]
@@ -52,9 +57,11 @@ fn main() -> ExitCode {
 
 async fn run(command: Command) -> anyhow::Result<()> {
     match command {
+        Command::Backup(backup) => backup.run().await,
         Command::Dump(dump) => dump.run().await,
         Command::Keygen(keygen) => keygen.run(),
         Command::List(list) => list.run().await,
+        Command::Ls(ls) => ls.run().await,
         Command::Decrypt(decrypt) => decrypt.run().await,
         Command::Restore(restore) => restore.run().await,
         Command::Roles(roles) => roles.run().await,

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::Args;
-use vault::{Environment, Vault};
+use vault::{Environment, LockPolicy, Vault};
 
 /// The vault and the environment within it.
 #[derive(Args)]
@@ -22,6 +22,23 @@ impl VaultPlace {
     pub(crate) async fn open(&self) -> Result<Vault> {
         let config = aws_config().await;
         Ok(Vault::connect(&config, &self.vault, self.environment.clone(), self.vault_owner.as_deref()))
+    }
+}
+
+/// What is asked of the vault's lock.
+#[derive(Args)]
+pub(crate) struct VaultLock {
+    /// Days of COMPLIANCE retention that the vault must give to every object by default; any number if absent.
+    #[arg(long, env = "OFFSITE_LOCK_DAYS", value_name = "DAYS")]
+    lock_days: Option<u32>,
+    /// Take a vault without such a lock, for a trial: its backups may be deleted.
+    #[arg(long, conflicts_with = "lock_days")]
+    without_lock: bool,
+}
+
+impl VaultLock {
+    pub(crate) fn policy(&self) -> LockPolicy {
+        if self.without_lock { LockPolicy::NotRequired } else { LockPolicy::Required { days: self.lock_days } }
     }
 }
 

@@ -3,6 +3,9 @@
 
 mod command_line;
 mod cut_ciphertext;
+mod files;
+mod files_command_line;
+mod files_refused;
 mod interrupted;
 mod partial;
 mod refused_source;

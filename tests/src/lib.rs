@@ -1,6 +1,8 @@
 //! A site to test on: one application's database, a vault, keys, and the two functions as they are deployed.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, missing_docs)]
 
+pub mod files;
+
 use serde_json::{Value, json};
 use testing::lambda::Function;
 use testing::postgres::Database;
@@ -52,6 +54,11 @@ impl Site {
 
     pub fn backup(&self) -> Function {
         self.function("backup-database")
+    }
+
+    /// The backup of a bucket's files into the same vault.
+    pub fn backup_files(&self, bucket: &str) -> Function {
+        self.function("backup-files").with("OFFSITE_FILES_BUCKET", bucket)
     }
 
     pub fn restore(&self) -> Function {

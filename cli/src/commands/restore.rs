@@ -1,3 +1,5 @@
+mod files;
+
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use pg_client::ConnectOptions;
@@ -13,6 +15,7 @@ use crate::progress::{Line, bytes};
 #[derive(Subcommand)]
 pub(crate) enum Restore {
     Database(RestoreDatabase),
+    Files(files::RestoreFiles),
 }
 
 /// Restore a database into a new one, and compare every row with the backup before it gets its name.
@@ -39,6 +42,7 @@ impl Restore {
     pub(crate) async fn run(self) -> Result<()> {
         match self {
             Self::Database(restore) => restore.run().await,
+            Self::Files(restore) => restore.run().await,
         }
     }
 }

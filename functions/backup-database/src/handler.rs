@@ -10,9 +10,6 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::config::Config;
 
-/// AES-256-GCM below this speed means a processor without its instructions.
-const SLOW_MIB_PER_SECOND: f64 = 300.0;
-
 /// What the schedule, or a person, says.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Event {
@@ -34,7 +31,7 @@ pub(crate) async fn handle(
     aws: &aws_config::SdkConfig,
     variables: &Variables,
 ) -> Result<Response> {
-    log_speed();
+    telemetry::log_speed();
     let LambdaEvent { payload, context } = event;
     let config = Config::from_variables(variables)?;
     let secrets = Secrets::new(aws);
@@ -47,7 +44,7 @@ pub(crate) async fn handle(
         source: &source,
         dump: config.dump,
         scheduled: payload.scheduled.as_deref().and_then(|time| OffsetDateTime::parse(time, &Rfc3339).ok()),
-        lock: config.lock,
+        lock: config.vault.lock(),
         deadline: Deadline::at(lambda_host::end_of(&context)),
         progress: progress.clone(),
         volume_bytes: config.volume_bytes,
@@ -56,17 +53,4 @@ pub(crate) async fn handle(
     let response = Response { report, peak_memory_bytes: lambda_host::peak_resident_bytes() };
     tracing::info!(report = serde_json::to_string(&response)?, "backed up");
     Ok(response)
-}
-
-/// The first line of every log: what everything else is measured by.
-fn log_speed() {
-    let speed = envelope::measure_speed();
-    if speed < SLOW_MIB_PER_SECOND {
-        tracing::warn!(
-            aes_gcm_mib_per_second = speed,
-            "encryption is slow on this machine. HINT: Use arm64, or a newer x86_64."
-        );
-    } else {
-        tracing::info!(aes_gcm_mib_per_second = speed, "encryption speed");
-    }
 }

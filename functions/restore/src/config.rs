@@ -1,21 +1,37 @@
 //! The function's settings: the only place that reads its environment.
 
-use anyhow::Result;
-use lambda_host::{DatabaseSettings, KeySettings, Variables, VaultSettings};
+use anyhow::{Result, bail};
+use lambda_host::{BucketSettings, DatabaseSettings, KeySettings, Variables, VaultSettings};
 
 /// What the template's parameters say.
 pub(crate) struct Config {
-    pub(crate) database: DatabaseSettings,
+    database: Option<DatabaseSettings>,
+    pub(crate) files: BucketSettings,
     pub(crate) vault: VaultSettings,
     pub(crate) keys: KeySettings,
 }
 
 impl Config {
     pub(crate) fn from_variables(variables: &Variables) -> Result<Self> {
+        let database = variables.optional("OFFSITE_DATABASE_SECRET");
         Ok(Self {
-            database: DatabaseSettings::from_variables(variables)?,
+            database: database.map(|_| DatabaseSettings::from_variables(variables)).transpose()?,
+            files: BucketSettings::from_variables(variables),
             vault: VaultSettings::from_variables(variables)?,
             keys: KeySettings::from_variables(variables)?,
         })
+    }
+
+    /// The server that a database is restored on.
+    ///
+    /// # Errors
+    /// If the stack has none.
+    pub(crate) fn database(&self) -> Result<&DatabaseSettings> {
+        match &self.database {
+            Some(database) => Ok(database),
+            None => bail!(
+                "the environment variable OFFSITE_DATABASE_SECRET is not set. HINT: The template sets it from its parameters."
+            ),
+        }
     }
 }

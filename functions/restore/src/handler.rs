@@ -1,37 +1,29 @@
 //! An invocation: event → one restore → report.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use lambda_host::{Secrets, Variables, telemetry};
 use lambda_runtime::LambdaEvent;
-use pg_restore::RestoreOptions;
-use pipeline::{DatabaseRestore, DatabaseRestoreReport, Deadline, Progress};
-use serde::{Deserialize, Serialize};
-use vault::Selector;
+use pipeline::{Deadline, Progress};
+use serde::Serialize;
 
 use crate::config::Config;
-
-/// The database that is connected to while the new one does not exist.
-const MAINTENANCE_DATABASE: &str = "postgres";
-
-/// What to restore, and to where.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, tag = "kind", rename_all = "kebab-case")]
-pub(crate) enum Event {
-    Database {
-        /// `latest`, `before T`, or a backup's id.
-        backup: String,
-        /// The name of the new database; the source's if absent.
-        #[serde(default)]
-        into: Option<String>,
-    },
-}
+use crate::database;
+use crate::event::Event;
+use crate::files;
 
 /// What a run answers.
 #[derive(Debug, Serialize)]
 pub(crate) struct Response {
     #[serde(flatten)]
-    report: DatabaseRestoreReport,
+    report: Report,
     peak_memory_bytes: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Report {
+    Database(pipeline::DatabaseRestoreReport),
+    Files(pipeline::FilesRestoreReport),
 }
 
 pub(crate) async fn handle(
@@ -39,25 +31,40 @@ pub(crate) async fn handle(
     aws: &aws_config::SdkConfig,
     variables: &Variables,
 ) -> Result<Response> {
-    let LambdaEvent { payload: Event::Database { backup, into }, context } = event;
+    let LambdaEvent { payload, context } = event;
     let config = Config::from_variables(variables)?;
-    let selector: Selector = backup.parse()?;
     let secrets = Secrets::new(aws);
-    let identities = config.keys.identities(aws, &secrets).await?;
-    let target = config.database.connect_options(&secrets).await?.with_dbname(MAINTENANCE_DATABASE);
-    let progress = Progress::default();
-    let restore = DatabaseRestore {
-        vault: &config.vault.open(aws),
-        identities: &identities,
-        backup: selector,
-        target: &target,
-        into,
-        options: RestoreOptions::default(),
+    let run = Run {
+        vault: config.vault.open(aws),
+        identities: config.keys.identities(aws, &secrets).await?,
         deadline: Deadline::at(lambda_host::end_of(&context)),
-        progress: progress.clone(),
+        progress: Progress::default(),
     };
-    let report = telemetry::heartbeat(|| (progress.done(), progress.expected()), restore.run()).await?;
-    let response = Response { report, peak_memory_bytes: lambda_host::peak_resident_bytes() };
-    tracing::info!(report = serde_json::to_string(&response)?, "restored");
+    let progress = run.progress.clone();
+    let restore = async {
+        Ok(match payload {
+            Event::Database(event) => Report::Database(database::restore(event, &run, &config, &secrets).await?),
+            Event::Files(event) => Report::Files(files::restore(event, &run, &config, aws).await?),
+        })
+    };
+    let report = telemetry::heartbeat(|| (progress.done(), progress.expected()), restore).await;
+    let report: Result<Report> = report;
+    let response = Response { report: report?, peak_memory_bytes: lambda_host::peak_resident_bytes() };
+    let text = serde_json::to_string(&response)?;
+    tracing::info!(report = text, "restored");
+    // Whoever looks at nothing but the status of the invocation must see it, too.
+    if matches!(&response.report, Report::Files(report) if report.restored.failed > 0) {
+        bail!(
+            "not every file was restored. HINT: See `failures` of this report, mend what they name and restore again: what is there is not written twice. Report: {text}"
+        );
+    }
     Ok(response)
+}
+
+/// What both kinds of restores need.
+pub(crate) struct Run {
+    pub(crate) vault: vault::Vault,
+    pub(crate) identities: envelope::Identities,
+    pub(crate) deadline: Deadline,
+    pub(crate) progress: Progress,
 }

@@ -1,6 +1,9 @@
 //! The restore, invoked by a person.
 
 mod config;
+mod database;
+mod event;
+mod files;
 mod handler;
 
 use lambda_host::{Failure, Variables, telemetry};
@@ -10,7 +13,7 @@ use lambda_runtime::{LambdaEvent, service_fn};
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::init();
     let aws = &lambda_host::aws_config().await;
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<handler::Event>| async move {
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<event::Event>| async move {
         handler::handle(event, aws, &Variables::of_process()).await.map_err(Failure::from)
     }))
     .await

@@ -22,8 +22,8 @@ pub use problem::{Affected, Problem, ProblemKind, Problems};
 pub use read_at::ReadAt;
 pub use record::{FileRecord, Headers};
 pub use restore::{
-    FailedFile, Files, Folder, Overwrite, Pattern, PatternError, RenamedFile, Restore, RestoreReport, Selection,
-    Target, Volume,
+    FailedFile, Files, Folder, Overwrite, OverwriteError, Pattern, PatternError, RenamedFile, Restore, RestoreReport,
+    Selection, Target, Volume,
 };
 pub use s3_call::{CallError, Patience};
 pub use source::{Bucket, Estimate};

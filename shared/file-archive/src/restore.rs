@@ -8,9 +8,11 @@ mod report;
 mod run;
 mod volume;
 
+use std::str::FromStr;
 use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::Deserialize;
 
 use crate::error::Error;
 use crate::source::Bucket;
@@ -26,7 +28,8 @@ pub use volume::{Files, Volume};
 const CHECKS: usize = 64;
 
 /// What happens to a file that is there already.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Overwrite {
     /// It stays.
     #[default]
@@ -36,6 +39,24 @@ pub enum Overwrite {
     /// It is replaced.
     Always,
 }
+
+impl FromStr for Overwrite {
+    type Err = OverwriteError;
+
+    fn from_str(text: &str) -> Result<Self, OverwriteError> {
+        match text {
+            "never" => Ok(Self::Never),
+            "if-different" => Ok(Self::IfDifferent),
+            "always" => Ok(Self::Always),
+            _ => Err(OverwriteError(text.to_owned())),
+        }
+    }
+}
+
+/// A word that says nothing of what happens to files that are there.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is none of never, if-different and always")]
+pub struct OverwriteError(String);
 
 /// Where files go.
 #[derive(Clone)]

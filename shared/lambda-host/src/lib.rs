@@ -1,5 +1,6 @@
 //! What every function needs of AWS Lambda around it: settings, secrets, logs, deadline, failures.
 
+mod bucket;
 mod database;
 mod failure;
 mod keys;
@@ -9,6 +10,7 @@ pub mod telemetry;
 mod variables;
 mod vault;
 
+pub use bucket::BucketSettings;
 pub use database::DatabaseSettings;
 pub use failure::Failure;
 pub use keys::KeySettings;

@@ -27,6 +27,19 @@ impl Variables {
         })
     }
 
+    /// Whether the variable is `true` or `false`, if it has a value.
+    ///
+    /// # Errors
+    /// Its name, when it is neither.
+    pub fn flag(&self, name: &str) -> Result<Option<bool>> {
+        match self.optional(name) {
+            None => Ok(None),
+            Some("true") => Ok(Some(true)),
+            Some("false") => Ok(Some(false)),
+            Some(other) => Err(anyhow!("the environment variable {name} is \"{other}\", neither true nor false")),
+        }
+    }
+
     /// The variable's value as a `T`, if it has one.
     ///
     /// # Errors
@@ -67,6 +80,17 @@ mod tests {
             assert!(error.contains(name), "{error}");
             assert_eq!(variables().optional(name), None);
         }
+    }
+
+    #[test]
+    fn flag_is_true_or_false_and_nothing_else() {
+        let flags: Variables = [("ON", "true"), ("OFF", "false"), ("ODD", "yes")]
+            .map(|(k, v)| (k.to_owned(), v.to_owned()))
+            .into_iter()
+            .collect();
+        assert_eq!((flags.flag("ON").unwrap(), flags.flag("OFF").unwrap()), (Some(true), Some(false)));
+        assert_eq!(flags.flag("MISSING").unwrap(), None);
+        assert!(flags.flag("ODD").unwrap_err().to_string().contains("ODD"));
     }
 
     #[test]

@@ -1,5 +1,5 @@
 use anyhow::{Context, Result};
-use vault::{Environment, Vault};
+use vault::{Environment, LockPolicy, Vault};
 
 use crate::variables::Variables;
 
@@ -8,19 +8,30 @@ pub struct VaultSettings {
     bucket: String,
     environment: Environment,
     owner: Option<String>,
+    lock: LockPolicy,
 }
 
 impl VaultSettings {
-    /// From `OFFSITE_ENVIRONMENT` and `OFFSITE_VAULT_*`.
+    /// From `OFFSITE_ENVIRONMENT`, `OFFSITE_VAULT_*`, `OFFSITE_REQUIRE_LOCK` and `OFFSITE_LOCK_DAYS`.
     ///
     /// # Errors
     /// The name of a variable that is missing or malformed.
     pub fn from_variables(variables: &Variables) -> Result<Self> {
+        let lock = match variables.flag("OFFSITE_REQUIRE_LOCK")? {
+            None | Some(true) => LockPolicy::Required { days: variables.parsed("OFFSITE_LOCK_DAYS")? },
+            Some(false) => LockPolicy::NotRequired,
+        };
         Ok(Self {
             bucket: variables.required("OFFSITE_VAULT_BUCKET")?.to_owned(),
             environment: variables.required("OFFSITE_ENVIRONMENT")?.parse().context("OFFSITE_ENVIRONMENT")?,
             owner: variables.optional("OFFSITE_VAULT_OWNER").map(str::to_owned),
+            lock,
         })
+    }
+
+    /// What a backup asks of the vault's lock.
+    pub fn lock(&self) -> LockPolicy {
+        self.lock
     }
 
     /// A client of the vault with the function's own role.

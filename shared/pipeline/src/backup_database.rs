@@ -9,13 +9,14 @@ use pg_dump::{Dump, DumpOptions};
 use sql_volume::DigestSeed;
 use time::OffsetDateTime;
 use tokio_util::io::StreamReader;
-use vault::{BackupId, Kind, Manifest, StoredObject, Summary, Vault};
+use vault::{BackupId, Kind, LockPolicy, StoredObject, Vault};
 
-use crate::context::{MANIFEST, context, volume_part};
+use crate::context::{context, volume_part};
 use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::manifest::About;
 use crate::progress::Progress;
+use crate::publish::Publish;
 use crate::report::{DatabaseBackupReport, Load};
 use crate::volumes::{Abandoned, IndexHead, SectionSink, Volumes, volumes};
 
@@ -46,18 +47,6 @@ pub struct DatabaseBackup<'a> {
     pub volume_bytes: Option<u64>,
 }
 
-/// What is asked of the vault's lock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LockPolicy {
-    /// COMPLIANCE retention by default, of at least so many days.
-    Required {
-        /// `None`: of any length.
-        days: Option<u32>,
-    },
-    /// An explicit setting for tests: the vault may be without lock.
-    NotRequired,
-}
-
 impl DatabaseBackup<'_> {
     /// Makes the backup. It is visible once [`Vault::commit`] has succeeded, and not before.
     ///
@@ -69,10 +58,7 @@ impl DatabaseBackup<'_> {
         if self.recipients.is_empty() {
             return Err(Error::NoRecipient);
         }
-        let lock = match self.lock {
-            LockPolicy::Required { days } => Some(self.vault.check_lock(days).await?),
-            LockPolicy::NotRequired => None,
-        };
+        let lock = self.vault.check_lock_policy(self.lock).await?;
         let dump = self.deadline.reading(Dump::open(self.source, self.dump.clone())).await??;
         let (id, about, head) = match self.prepare(&dump, started) {
             Ok(prepared) => prepared,
@@ -103,7 +89,8 @@ impl DatabaseBackup<'_> {
         totals.check(dumped.sections, tables).map_err(|what| Error::Incomplete { backup: id.to_string(), what })?;
         let load = Load::of(&dumped);
         let manifest = about.manifest(&self, &id, volumes, &totals, dumped, lock);
-        let summary = self.deadline.publishing(self.describe(&id, &manifest)).await??;
+        let publish = Publish { vault: self.vault, recipients: self.recipients, kind: Kind::Database, id: &id };
+        let summary = self.deadline.publishing(publish.describe(&manifest)).await??;
         // The one commit point. Not under the deadline: a request that was given up might still be obeyed, and then "nothing was
         // published" would be a lie. It has seconds of retries of its own.
         self.vault.commit(&id, Kind::Database, &summary).await?;
@@ -143,17 +130,6 @@ impl DatabaseBackup<'_> {
             stored.push(self.vault.write_volume(id, Kind::Database, number, "sql.zst", encrypted).await?);
         }
         Ok(stored)
-    }
-
-    /// Stores the manifest, which is not visible yet, and makes the summary.
-    async fn describe(&self, id: &BackupId, manifest: &Manifest) -> Result<Summary, Error> {
-        let json = serde_json::to_vec(manifest).map_err(|source| Error::Manifest { backup: id.to_string(), source })?;
-        let context = context(self.vault.environment(), Kind::Database, id, MANIFEST);
-        let encrypted = envelope::encrypt_to_vec(&json, self.recipients, context)
-            .await
-            .map_err(|source| Error::Envelope { part: format!("encrypt the manifest of backup {id}"), source })?;
-        let stored = self.vault.write_manifest(id, Kind::Database, encrypted.into()).await?;
-        Ok(Summary::of(manifest, stored.sha256, self.recipients.names()))
     }
 }
 

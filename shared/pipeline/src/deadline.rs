@@ -13,6 +13,9 @@ const PUBLISHED: Duration = Duration::from_secs(30);
 /// AWS documents no more per function: so what does not fit at this rate can't fit at all.
 const MOST_BYTES_PER_SECOND: u64 = 70_000_000;
 
+/// S3 serves no more requests a second of one prefix, and a file takes one at least.
+const MOST_FILES_PER_SECOND: u64 = 5_500;
+
 /// When to stop. The default is never: for a laptop or a container.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Deadline {
@@ -28,13 +31,30 @@ impl Deadline {
 
     /// Fails at once if `bytes` can't be moved in the time that is left.
     pub(crate) fn estimate(self, what: &str, bytes: u64) -> Result<(), Error> {
-        let Some(end) = self.end else { return Ok(()) };
-        let left = end.saturating_duration_since(Instant::now()).saturating_sub(STOP_READING);
-        let needed = Duration::from_secs(bytes / MOST_BYTES_PER_SECOND);
-        if needed <= left {
-            return Ok(());
+        match self.lacks(bytes, 0) {
+            None => Ok(()),
+            Some((needed, left)) => Err(Error::DoesNotFit { what: what.to_owned(), bytes, needed, left }),
         }
-        Err(Error::DoesNotFit { what: what.to_owned(), bytes, needed, left })
+    }
+
+    /// Fails at once if so many files of so many bytes can't be moved in the time that is left.
+    pub(crate) fn estimate_files(self, what: &str, bytes: u64, files: u64) -> Result<(), Error> {
+        match self.lacks(bytes, files) {
+            None => Ok(()),
+            Some((needed, left)) => Err(Error::FilesDoNotFit { what: what.to_owned(), bytes, files, needed, left }),
+        }
+    }
+
+    /// Whether so many files of so many bytes can be moved in the time that is left.
+    pub(crate) fn fits(self, bytes: u64, files: u64) -> bool {
+        self.lacks(bytes, files).is_none()
+    }
+
+    /// What is needed and what is left, if the one is more than the other.
+    fn lacks(self, bytes: u64, files: u64) -> Option<(Duration, Duration)> {
+        let left = self.end?.saturating_duration_since(Instant::now()).saturating_sub(STOP_READING);
+        let needed = Duration::from_secs((bytes / MOST_BYTES_PER_SECOND).max(files / MOST_FILES_PER_SECOND));
+        (needed > left).then_some((needed, left))
     }
 
     /// Runs `future` while reading is allowed.
@@ -74,6 +94,9 @@ mod tests {
             let error = deadline.estimate("database shop", 100_000_000_000).unwrap_err().to_string();
             assert!(error.contains("database shop") && error.contains("100000000000 bytes"), "{error}");
             assert!(Deadline::default().estimate("database shop", u64::MAX).is_ok());
+            assert!(deadline.estimate_files("bucket files", 1_000, 4_000_000).is_ok());
+            let error = deadline.estimate_files("bucket files", 1_000, 5_000_000).unwrap_err().to_string();
+            assert!(error.contains("bucket files") && error.contains("5000000 files"), "{error}");
         });
     }
 

@@ -22,6 +22,9 @@ pub enum Error {
     /// Writing the target database.
     #[error(transparent)]
     Restore(#[from] pg_restore::Error),
+    /// Reading the files of a bucket, or writing them.
+    #[error(transparent)]
+    Files(#[from] file_archive::Error),
     /// The index of a volume.
     #[error("{part}")]
     Index {
@@ -108,6 +111,35 @@ pub enum Error {
         needed: Duration,
         /// Of the function's time, without the reserve.
         left: Duration,
+    },
+    /// The files can't be moved in the time that a function has.
+    #[error(
+        "{what} has {files} files of {bytes} bytes, which take at least {} s to move, and this function has {} s left. HINT: Give the function its full 15 minutes, give each of several functions a prefix of its own, or run `offsite backup files` and `offsite restore files` on a machine in the same Region.",
+        needed.as_secs(), left.as_secs()
+    )]
+    FilesDoNotFit {
+        /// The bucket or the backup.
+        what: String,
+        /// Bytes of all files.
+        bytes: u64,
+        /// How many.
+        files: u64,
+        /// At the most that AWS documents.
+        needed: Duration,
+        /// Of the function's time, without the reserve.
+        left: Duration,
+    },
+    /// Files would be restored between the backups.
+    #[error("bucket {bucket} is the vault. HINT: Restore into the application's bucket, or into a folder.")]
+    TargetIsVault {
+        /// The bucket.
+        bucket: String,
+    },
+    /// No file was selected.
+    #[error("no file of backup {backup} is selected, so nothing was restored. HINT: `offsite ls` shows its files.")]
+    NothingSelected {
+        /// The backup's id.
+        backup: String,
     },
     /// The time is up.
     #[error(

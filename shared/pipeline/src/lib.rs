@@ -6,21 +6,31 @@
 //! ```
 
 mod backup_database;
+mod backup_files;
 mod context;
 mod deadline;
 mod error;
 mod manifest;
+mod manifest_files;
 mod progress;
+mod publish;
 mod report;
+mod report_files;
 mod restore_database;
+mod restore_files;
 mod roles;
 mod sections;
+mod stored_files;
 mod volumes;
 
-pub use backup_database::{DatabaseBackup, LockPolicy};
+pub use backup_database::DatabaseBackup;
+pub use backup_files::FilesBackup;
 pub use deadline::Deadline;
 pub use error::Error;
 pub use progress::Progress;
 pub use report::{DatabaseBackupReport, DatabaseRestoreReport, Load};
+pub use report_files::{FilesBackupReport, FilesRestoreReport};
 pub use restore_database::DatabaseRestore;
+pub use restore_files::FilesRestore;
 pub use roles::DatabaseRoles;
+pub use stored_files::StoredFiles;

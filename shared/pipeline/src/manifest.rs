@@ -9,10 +9,8 @@ use vault::{Backup, BackupId, Kind, LockStatus, Manifest, ObjectTotals, Source, 
 use crate::backup_database::DatabaseBackup;
 use crate::context::{MANIFEST, context};
 use crate::error::Error;
+use crate::publish::{TOOL, standing_warnings};
 use crate::volumes::Totals;
-
-/// Who wrote a backup.
-const TOOL: &str = concat!("offsite ", env!("CARGO_PKG_VERSION"));
 
 /// What is known of a dump when its snapshot is taken, and must be said when it is gone.
 pub(crate) struct About {
@@ -52,26 +50,7 @@ impl About {
         lock: Option<LockStatus>,
     ) -> Manifest {
         let mut warnings: Vec<Warning> = dumped.warnings.into_iter().map(warning).collect();
-        if backup.recipients.only_secret() {
-            warnings.push(Warning {
-                code: "only_wrapping_keys".into(),
-                names: backup.recipients.names(),
-                message: "whoever administers this account can read the backups, or lose the key: add an RSA or KMS recipient".into(),
-            });
-        }
-        match lock {
-            Some(LockStatus::Locked { .. }) => {}
-            Some(LockStatus::NotChecked) => warnings.push(Warning {
-                code: "lock_not_checked".into(),
-                names: Vec::new(),
-                message: "lock not checked: this role may not read the vault's lock configuration".into(),
-            }),
-            None => warnings.push(Warning {
-                code: "lock_not_required".into(),
-                names: Vec::new(),
-                message: "the vault's lock is not required by an explicit setting: backups may be deleted".into(),
-            }),
-        }
+        warnings.extend(standing_warnings(backup.recipients, lock));
         Manifest {
             format: 1,
             backup: id.clone(),
@@ -92,6 +71,7 @@ impl About {
                 .collect(),
             inventory: self.inventory,
             warnings,
+            contents: Vec::new(),
             requirements: self.requirements,
         }
     }

@@ -14,7 +14,7 @@ struct Counters {
 }
 
 impl Progress {
-    /// Bytes of SQL that passed so far.
+    /// Bytes of SQL, or of files, that passed so far.
     pub fn done(&self) -> u64 {
         self.0.done.load(Ordering::Relaxed)
     }
@@ -26,6 +26,10 @@ impl Progress {
 
     pub(crate) fn expect(&self, bytes: u64) {
         self.0.expected.store(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn reach(&self, bytes: u64) {
+        self.0.done.store(bytes, Ordering::Relaxed);
     }
 
     pub(crate) fn advance(&self, bytes: u64) {

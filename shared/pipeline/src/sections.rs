@@ -23,7 +23,7 @@ use crate::progress::Progress;
 const AHEAD: usize = 3;
 
 /// A volume of the vault, of which the envelope reads ranges.
-struct Ciphertext(ObjectReader);
+pub(crate) struct Ciphertext(pub(crate) ObjectReader);
 
 #[async_trait]
 impl RangeSource for Ciphertext {

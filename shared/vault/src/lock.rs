@@ -22,7 +22,30 @@ pub enum LockStatus {
     NotChecked,
 }
 
+/// What is asked of the vault's lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockPolicy {
+    /// COMPLIANCE retention by default, of at least so many days.
+    Required {
+        /// `None`: of any length.
+        days: Option<u32>,
+    },
+    /// An explicit setting for tests: the vault may be without lock.
+    NotRequired,
+}
+
 impl Vault {
+    /// What the vault's lock is, if the policy asks for one.
+    ///
+    /// # Errors
+    /// As [`Vault::check_lock`].
+    pub async fn check_lock_policy(&self, policy: LockPolicy) -> Result<Option<LockStatus>, Error> {
+        match policy {
+            LockPolicy::Required { days } => Ok(Some(self.check_lock(days).await?)),
+            LockPolicy::NotRequired => Ok(None),
+        }
+    }
+
     /// Reads the vault's default retention: COMPLIANCE, for `days` at least, or any time if `None`.
     ///
     /// # Errors

@@ -51,6 +51,9 @@ pub struct Manifest {
     pub inventory: BTreeMap<String, u64>,
     /// What a person should know.
     pub warnings: Vec<Warning>,
+    /// What each volume holds, where a restore need not open all of them: of files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contents: Vec<VolumeContents>,
     /// What must exist before a restore begins; the kind of source defines its shape.
     #[serde(default)]
     pub requirements: serde_json::Value,
@@ -81,6 +84,21 @@ pub struct ObjectTotals {
     /// Digest over the rows as hex digits; the kind of source defines it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
+}
+
+/// The files of one volume.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VolumeContents {
+    /// How many.
+    pub files: u64,
+    /// Their bytes, before compression.
+    pub bytes: u64,
+    /// The least of their keys, in the order of their bytes; `None` without files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<String>,
+    /// The greatest of their keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<String>,
 }
 
 /// Something that did not make the run fail.

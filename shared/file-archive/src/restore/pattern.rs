@@ -19,6 +19,17 @@ pub enum Selection {
 }
 
 impl Selection {
+    /// What any of these selects; all files if there is none.
+    ///
+    /// # Errors
+    /// [`PatternError`].
+    pub fn of(keys: Vec<String>, prefixes: Vec<String>, patterns: &[String]) -> Result<Self, PatternError> {
+        let patterns: Vec<Pattern> = patterns.iter().map(|pattern| pattern.parse()).collect::<Result<_, _>>()?;
+        let exactly = keys.into_iter().map(Self::Key).chain(prefixes.into_iter().map(Self::Prefix));
+        let any: Vec<_> = exactly.chain(patterns.into_iter().map(Self::Pattern)).collect();
+        Ok(if any.is_empty() { Self::All } else { Self::AnyOf(any) })
+    }
+
     /// Whether it selects a file.
     pub fn matches(&self, key: &str) -> bool {
         match self {
@@ -27,6 +38,18 @@ impl Selection {
             Self::Key(exactly) => key == exactly,
             Self::Pattern(pattern) => pattern.matches(key),
             Self::AnyOf(selections) => selections.iter().any(|selection| selection.matches(key)),
+        }
+    }
+
+    /// Whether it may select a key from `first` to `last`, in the order of keys' bytes.
+    pub fn reaches(&self, first: &str, last: &str) -> bool {
+        match self {
+            Self::All | Self::Pattern(_) => true,
+            Self::Prefix(prefix) => {
+                last >= prefix.as_str() && (first <= prefix.as_str() || first.starts_with(prefix.as_str()))
+            }
+            Self::Key(exactly) => first <= exactly.as_str() && exactly.as_str() <= last,
+            Self::AnyOf(selections) => selections.iter().any(|selection| selection.reaches(first, last)),
         }
     }
 }
@@ -135,6 +158,20 @@ mod tests {
     fn backslash_takes_the_meaning_from_a_star() {
         assert_eq!(found(r"a\*\\b", &["a*\\b", "axx\\b"]), ["a*\\b"]);
         assert!(r"a\".parse::<Pattern>().is_err());
+    }
+
+    #[test]
+    fn only_volumes_whose_keys_lie_around_a_selection_are_reached() {
+        let prefix = |text: &str| Selection::Prefix(text.to_owned());
+        let key = |text: &str| Selection::Key(text.to_owned());
+        assert!(
+            prefix("b/").reaches("a", "b/1") && prefix("b/").reaches("b/1", "b/2") && prefix("b/").reaches("b/9", "c")
+        );
+        assert!(!prefix("b/").reaches("a", "b") && !prefix("b/").reaches("b0", "c"));
+        assert!(key("b").reaches("a", "b") && key("b").reaches("b", "b") && !key("b").reaches("b/", "c"));
+        assert!(Selection::AnyOf(vec![key("a"), prefix("z")]).reaches("y", "zz"));
+        assert!(!Selection::AnyOf(Vec::new()).reaches("a", "b"));
+        assert!(Selection::All.reaches("a", "a"));
     }
 
     #[test]

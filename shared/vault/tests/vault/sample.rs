@@ -51,6 +51,7 @@ pub(crate) fn manifest(id: &BackupId, volumes: Vec<StoredObject>) -> Manifest {
             names: vec!["public.sessions".to_owned()],
             message: "public.sessions is unlogged".to_owned(),
         }],
+        contents: Vec::new(),
         requirements: serde_json::json!({ "extensions": ["citext"] }),
     }
 }

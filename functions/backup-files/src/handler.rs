@@ -1,0 +1,53 @@
+//! An invocation: event → one backup → report.
+
+use anyhow::Result;
+use lambda_host::{Secrets, Variables, telemetry};
+use lambda_runtime::LambdaEvent;
+use pipeline::{Deadline, FilesBackup, FilesBackupReport, Progress};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::config::Config;
+
+/// What the schedule, or a person, says.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Event {
+    /// When the schedule meant this run to be, RFC 3339.
+    #[serde(default)]
+    scheduled: Option<String>,
+}
+
+/// What a run answers.
+#[derive(Debug, Serialize)]
+pub(crate) struct Response {
+    #[serde(flatten)]
+    report: FilesBackupReport,
+    peak_memory_bytes: Option<u64>,
+}
+
+pub(crate) async fn handle(
+    event: LambdaEvent<Event>,
+    aws: &aws_config::SdkConfig,
+    variables: &Variables,
+) -> Result<Response> {
+    telemetry::log_speed();
+    let LambdaEvent { payload, context } = event;
+    let config = Config::from_variables(variables)?;
+    let recipients = config.keys.recipients(aws, &Secrets::new(aws)).await?;
+    let progress = Progress::default();
+    let backup = FilesBackup {
+        vault: &config.vault.open(aws),
+        recipients: &recipients,
+        source: &config.source.open(aws)?,
+        archive: config.archive,
+        scheduled: payload.scheduled.as_deref().and_then(|time| OffsetDateTime::parse(time, &Rfc3339).ok()),
+        lock: config.vault.lock(),
+        deadline: Deadline::at(lambda_host::end_of(&context)),
+        progress: progress.clone(),
+    };
+    let report = telemetry::heartbeat(|| (progress.done(), progress.expected()), backup.run()).await?;
+    let response = Response { report, peak_memory_bytes: lambda_host::peak_resident_bytes() };
+    tracing::info!(report = serde_json::to_string(&response)?, "backed up");
+    Ok(response)
+}

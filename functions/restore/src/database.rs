@@ -1,0 +1,34 @@
+//! The restore of a database.
+
+use anyhow::Result;
+use lambda_host::Secrets;
+use pg_restore::RestoreOptions;
+use pipeline::{DatabaseRestore, DatabaseRestoreReport};
+
+use crate::config::Config;
+use crate::event::DatabaseEvent;
+use crate::handler::Run;
+
+/// The database that is connected to while the new one does not exist.
+const MAINTENANCE_DATABASE: &str = "postgres";
+
+pub(crate) async fn restore(
+    event: DatabaseEvent,
+    run: &Run,
+    config: &Config,
+    secrets: &Secrets,
+) -> Result<DatabaseRestoreReport> {
+    let backup = event.backup.parse()?;
+    let target = config.database()?.connect_options(secrets).await?.with_dbname(MAINTENANCE_DATABASE);
+    let restore = DatabaseRestore {
+        vault: &run.vault,
+        identities: &run.identities,
+        backup,
+        target: &target,
+        into: event.into,
+        options: RestoreOptions::default(),
+        deadline: run.deadline,
+        progress: run.progress.clone(),
+    };
+    Ok(restore.run().await?)
+}

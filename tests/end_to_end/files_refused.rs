@@ -1,0 +1,143 @@
+//! What can't be backed up or restored whole is refused, by name, and nothing of it is visible.
+
+use std::time::Duration;
+
+use end_to_end::Site;
+use end_to_end::files::{contents, put};
+use serde_json::json;
+use testing::postgres::USUAL;
+use testing::s3;
+
+#[tokio::test]
+async fn bucket_that_is_not_there_is_named() {
+    let site = Site::new(USUAL).await;
+    let failure = site.backup_files("no-such-bucket-of-ours").invoke(&json!({})).await.failure();
+    assert!(failure.contains("no-such-bucket-of-ours"), "{failure}");
+    site.assert_untouched().await;
+}
+
+#[tokio::test]
+async fn vault_without_lock_is_refused() {
+    let site = Site::new(USUAL).await;
+    let (bucket, unlocked) = (s3::plain_bucket().await, s3::plain_bucket().await);
+    let failure = site.backup_files(&bucket).with("OFFSITE_VAULT_BUCKET", &unlocked).invoke(&json!({})).await.failure();
+    assert!(failure.contains(&unlocked) && failure.contains("lock"), "{failure}");
+}
+
+#[tokio::test]
+async fn object_in_an_archive_class_fails_the_run_unless_a_partial_backup_is_allowed() {
+    let site = Site::new(USUAL).await;
+    let bucket = s3::plain_bucket().await;
+    put(&bucket, "readable", 100, 1).await;
+    for key in ["cold/1", "cold/2"] {
+        let request = s3::client().put_object().bucket(&bucket).key(key).body(vec![1; 10].into());
+        request.storage_class("GLACIER".into()).send().await.unwrap();
+    }
+    let failure = site.backup_files(&bucket).invoke(&json!({})).await.failure();
+    assert!(failure.contains("cold/1") && failure.contains("cold/2") && failure.contains("archived"), "{failure}");
+    site.assert_untouched().await;
+
+    let partial = site.backup_files(&bucket).with("OFFSITE_ALLOW_PARTIAL", "true").invoke(&json!({})).await.report();
+    assert_eq!(partial["files"], 1);
+    let warning = partial["warnings"].as_array().unwrap().iter().find(|warning| warning["code"] == "files_archived");
+    assert_eq!(warning.expect("a warning")["names"], json!(["cold/1", "cold/2"]));
+
+    let other = s3::plain_bucket().await;
+    let event = json!({"kind": "files", "backup": "latest", "into": other});
+    let restored = site.restore().invoke(&event).await.report();
+    assert_eq!(restored["written"], 1);
+    let told = restored["backup_warnings"].as_array().unwrap();
+    assert!(told.iter().any(|warning| warning["code"] == "files_archived"), "{restored}");
+}
+
+#[tokio::test]
+async fn bucket_that_cannot_fit_is_refused_at_once_with_the_figure() {
+    let site = Site::new(USUAL).await;
+    let bucket = s3::plain_bucket().await;
+    put(&bucket, "large", 80_000_000, 1).await;
+    let function = site.backup_files(&bucket).limit(Duration::from_secs(90));
+    let failure = function.invoke(&json!({})).await.failure();
+    assert!(failure.contains(&bucket) && failure.contains("80000000 bytes"), "{failure}");
+    site.assert_untouched().await;
+}
+
+#[tokio::test]
+async fn vault_is_no_place_to_restore_files_into() {
+    let site = Site::new(USUAL).await;
+    let bucket = s3::plain_bucket().await;
+    put(&bucket, "a", 1, 1).await;
+    site.backup_files(&bucket).invoke(&json!({})).await.report();
+    let event = json!({"kind": "files", "backup": "latest", "into": site.bucket});
+    let failure = site.restore().invoke(&event).await.failure();
+    assert!(failure.contains(&site.bucket) && failure.contains("vault"), "{failure}");
+}
+
+#[tokio::test]
+async fn restore_that_selects_nothing_or_is_not_understood_is_refused() {
+    let site = Site::new(USUAL).await;
+    let bucket = s3::plain_bucket().await;
+    put(&bucket, "a", 1, 1).await;
+    let refused = async |event| site.restore().invoke(&event).await.failure();
+    let none = refused(json!({"kind": "files", "backup": "latest"})).await;
+    assert!(none.contains(&site.environment), "{none}");
+    site.backup_files(&bucket).invoke(&json!({})).await.report();
+    let nothing = refused(json!({"kind": "files", "backup": "latest", "keys": ["b"]})).await;
+    assert!(nothing.contains("no file") && nothing.contains("HINT"), "{nothing}");
+    let word = refused(json!({"kind": "files", "backup": "latest", "overwrite": "sometimes"})).await;
+    assert!(word.contains("sometimes"), "{word}");
+    let field = refused(json!({"kind": "files", "backup": "latest", "prefix": "a"})).await;
+    assert!(field.contains("prefix"), "{field}");
+    let gone = refused(json!({"kind": "files", "backup": "latest", "into": "no-such-bucket-of-ours"})).await;
+    assert!(gone.contains("no-such-bucket-of-ours"), "{gone}");
+}
+
+/// A vault that holds a copy of the backup, in which every object passes through `change`.
+async fn copied(site: &Site, change: impl Fn(&str, Vec<u8>) -> Vec<u8>) -> String {
+    let copy = s3::locked_bucket().await;
+    for (key, (bytes, _)) in contents(&site.bucket).await {
+        let body = change(&key, bytes);
+        s3::client().put_object().bucket(&copy).key(&key).body(body.into()).send().await.expect("copy the object");
+    }
+    copy
+}
+
+#[tokio::test]
+async fn altered_volume_restores_nothing_of_what_was_altered() {
+    let site = Site::new(USUAL).await;
+    let (bucket, other) = (s3::plain_bucket().await, s3::plain_bucket().await);
+    for number in 1..4 {
+        put(&bucket, &format!("{number}"), 3 << 20, number).await;
+    }
+    site.backup_files(&bucket).invoke(&json!({})).await.report();
+    let before = contents(&bucket).await;
+    let event = json!({"kind": "files", "backup": "latest", "into": other});
+    let restore = async |vault: &str| site.restore().with("OFFSITE_VAULT_BUCKET", vault).invoke(&event).await;
+
+    let flipped = copied(&site, |key, mut bytes| {
+        if key.ends_with(".zip.enc") {
+            bytes[1000] ^= 1;
+        }
+        bytes
+    })
+    .await;
+    let failure = restore(&flipped).await.failure();
+    assert!(failure.contains("volume-0001"), "{failure}");
+    // Only what is whole may be there.
+    for (key, object) in contents(&other).await {
+        assert_eq!(object, before[&key], "{key}");
+    }
+
+    let cut = copied(&site, |key, mut bytes| {
+        if key.ends_with(".zip.enc") {
+            bytes.truncate(bytes.len() - 1);
+        }
+        bytes
+    })
+    .await;
+    let failure = restore(&cut).await.failure();
+    assert!(failure.contains(&site.environment) || failure.contains("volume-0001"), "{failure}");
+
+    let whole = copied(&site, |_, bytes| bytes).await;
+    assert_eq!(restore(&whole).await.report()["status"], "ok");
+    assert_eq!(contents(&other).await, before);
+}

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Backs up a real database with Offsite, loses it, gets it back, and proves that it is equal.
+"""Backs up a real database and a bucket with Offsite, loses them, gets them back, and proves that they are equal.
 
 Real PostgreSQL, a vault with Object Lock, and the functions as `sam deploy` installs them, all on this machine.
 """
@@ -41,11 +41,13 @@ class Demo:
         self.state = place.local_dir() / "demo"
         self.state.mkdir(mode=0o700, exist_ok=True)
         self.vault = f"{STACK}-vault-{secrets.token_hex(3)}"
+        self.bucket = f"{STACK}-files-{secrets.token_hex(3)}"
         self.took = {}
 
     def install(self) -> None:
         step(1, "Installing tools and starting PostgreSQL, the vault and Lambda")
         tools = pinned.venv("sam", say)
+        self.boto3 = tools / "bin/python"
         cargo_lambda = pinned.venv("cargo-lambda", say, dependencies=False)
         stack = place.HERE / "stack.py"
         run_shown([sys.executable, stack, "up", "s3", "aws", f"postgres={MAJOR}"], self.state / "stack.log",
@@ -90,7 +92,7 @@ class Demo:
             say(f"taking {self.built}")
             return
         # sam build shows nothing of the compiler's. So this comes first, and sam finds it done.
-        argv = ["cargo", "lambda", "build", "--release", "--bin", "backup-database", "--bin", "restore"]
+        argv = ["cargo", "lambda", "build", "--release", "--bin", "backup-database", "--bin", "backup-files", "--bin", "restore"]
         command(argv, "CARGO_LAMBDA_COMPILER=cargo")
         run_shown(argv, self.state / "compile.log", env=self.env, cwd=place.CHECKOUT)
         self.built = place.local_dir() / "aws-sam"
@@ -134,7 +136,7 @@ class Demo:
             "DatabaseSecret": self.secret(f"{STACK}-database", {
                 "engine": "postgres", "host": "127.0.0.1", "port": self.server["port"], "username": "postgres",
                 "password": self.server["password"], "dbname": "shop"}),
-            "SslRootCertificate": Path(self.server["ca"]).read_text(), "Architecture": "x86_64", **self.recipients()}
+            "FilesBucket": self.bucket, "SslRootCertificate": Path(self.server["ca"]).read_text(), "Architecture": "x86_64", **self.recipients()}
         # JSON is YAML; and sam reads the file, because PEM texts are no words for a command line.
         file = self.state / "parameters.yaml"
         process.write_private(file, json.dumps(parameters, indent=2))
@@ -157,6 +159,16 @@ class Demo:
         holds(f"{rows:,} rows in {tables} tables, {console.size(self.bytes)}, with a large object, a materialised view, partitions")
         self.before = self.dump()
 
+    def files(self, act: str) -> str:
+        return run([self.boto3, Path(__file__).with_name("bucket.py"), act, self.bucket], env=self.env)
+
+    def load_files(self) -> None:
+        step(5, "Filling the shop's bucket")
+        self.files("fill")
+        self.files_before = json.loads(self.files("describe"))
+        self.files_bytes = sum(file["bytes"] for file in self.files_before.values())
+        holds(f"{len(self.files_before)} files, {console.size(self.files_bytes)}, with metadata, tags, and keys that are no paths")
+
     def dump(self) -> str:
         return run([self.stack["pg_dump"], "-h", "127.0.0.1", "-p", self.server["port"], "-U", "postgres", "shop"], env=self.env)
 
@@ -166,7 +178,7 @@ class Demo:
         argv = ["aws", "lambda", "invoke", "--function-name", f"{STACK}-{function}", "--cli-read-timeout", "910",
                 "--payload", json.dumps(event), answer]
         command(argv, "AWS_MAX_ATTEMPTS=1")
-        if function == "backup-database":
+        if function == "backup-database" and not self.took:
             # The newest that a package registry has is version 1, which refuses the option.
             say("(version 2 of the aws CLI also wants --cli-binary-format raw-in-base64-out)")
         began = time.monotonic()
@@ -179,12 +191,17 @@ class Demo:
         return report
 
     def backup(self) -> None:
-        step(5, "Backing up")
+        step(6, "Backing up")
         self.id = self.invoke("backup-database", {})["backup"]
-        holds(f"backed up in {self.took['backup-database']:.1f} s")
+        holds(f"the database, in {self.took['backup-database']:.1f} s")
+        report = self.invoke("backup-files", {})
+        self.files_id = report["backup"]
+        if report["files"] != len(self.files_before):
+            raise Broken(f"{report['files']} of {len(self.files_before)} files are in the backup")
+        holds(f"the files, in {self.took['backup-files']:.1f} s")
 
     def look(self) -> None:
-        step(6, "Looking into the vault")
+        step(7, "Looking into the vault")
         listed = self.aws("s3api", "list-object-versions", "--bucket", self.vault)
         self.objects = listed.get("Versions", [])
         for entry in self.objects:
@@ -194,8 +211,8 @@ class Demo:
             say(f"{console.size(entry['Size']):>10}  {kept['Mode']} until {kept['RetainUntilDate'][:19]}  {entry['Key']}")
             if kept["Mode"] != "COMPLIANCE":
                 raise Broken(f"{entry['Key']} is not locked")
-        if any(self.id not in entry["Key"] for entry in self.objects) or "DeleteMarkers" in listed:
-            raise Broken("the vault holds something else than the backup")
+        if any(self.id not in entry["Key"] and self.files_id not in entry["Key"] for entry in self.objects) or "DeleteMarkers" in listed:
+            raise Broken("the vault holds something else than the backups")
         summary = next((entry["Key"] for entry in self.objects if entry["Key"].endswith("/summary.json")), None)
         if not summary:
             raise Broken("the vault holds no summary.json")
@@ -204,7 +221,7 @@ class Demo:
         say(json.dumps(json.loads(file.read_text()), indent=2))
 
     def attack(self) -> None:
-        step(7, "Trying to delete the backup, with all rights on the bucket")
+        step(8, "Trying to delete the backup, with all rights on the bucket")
         volume = next(entry for entry in self.objects if "/volume-" in entry["Key"])
         words = ["--bucket", self.vault, "--key", volume["Key"], "--version-id", volume["VersionId"]]
         refusal = self.aws("s3api", "delete-object", *words, refused=True)["error"].strip()
@@ -215,18 +232,27 @@ class Demo:
         holds("AccessDenied, and the volume is still there")
 
     def lose(self) -> None:
-        step(8, "Losing the database")
+        step(9, "Losing the database, and half of the files")
         command(["psql", "-c", "DROP DATABASE shop"])
         self.psql("-c", "DROP DATABASE shop WITH (FORCE)")
         say(self.psql("-c", "SELECT 1", database="shop", refused=True).strip())
+        self.files("damage")
+        left = json.loads(self.files("describe"))
+        lost = sum(left.get(key) != file for key, file in self.files_before.items())
+        say(f"{len(self.files_before) - len(left)} files are deleted, and {lost - len(self.files_before) + len(left)} overwritten")
 
     def restore(self) -> None:
-        step(9, "Restoring")
+        step(10, "Restoring")
         self.invoke("restore", {"kind": "database", "backup": self.id, "into": "shop"})
-        holds(f"restored in {self.took['restore']:.1f} s")
+        self.took["restore-database"] = self.took["restore"]
+        holds(f"the database, in {self.took['restore']:.1f} s")
+        report = self.invoke("restore", {"kind": "files", "backup": self.files_id, "overwrite": "if-different"})
+        if report["selected"] != len(self.files_before) or report["written"] + report["unchanged"] != report["selected"]:
+            raise Broken("the counts of the restore do not add up")
+        holds(f"the files, in {self.took['restore']:.1f} s: {report['written']} written, {report['unchanged']} found unchanged")
 
     def compare(self) -> None:
-        step(10, "Comparing what pg_dump says of the database before and after")
+        step(11, "Comparing before and after: what pg_dump says of the database, and S3 of the files")
         tables, rows = map(int, self.psql("-c", COUNT, database="shop").split("|"))
         left = self.psql("-c", "SELECT datname FROM pg_database WHERE datname LIKE '%restoring%'").split()
         found = dumps.difference(self.before, self.dump())
@@ -234,24 +260,29 @@ class Demo:
             raise Broken(f"the restored database differs\n{found}")
         if (tables, rows) != (TABLES, ROWS) or left:
             raise Broken(f"the restored server has {rows} rows in {tables} tables, and left behind {left}")
+        after = json.loads(self.files("describe"))
+        differ = [key for key in self.files_before.keys() | after.keys() if self.files_before.get(key) != after.get(key)]
+        if differ:
+            raise Broken(f"{len(differ)} files differ, such as {differ[:5]}")
         holds(f"equal: the schema, {rows:,} rows in {tables} tables, sequences, grants, the large object")
+        holds(f"equal: {len(after)} files, byte for byte, with headers, metadata, tags and storage classes")
 
     def summarise(self) -> None:
         stored = sum(entry["Size"] for entry in self.objects)
-        folder = self.objects[0]["Key"].rpartition("/")[0]
         for name, text in (
                 ("", console.paint("1;32", "Everything is as promised.")),
                 ("backed up", f"{ROWS:,} rows in {TABLES} tables, {console.size(self.bytes)}, in {self.took['backup-database']:.1f} s"),
+                ("and", f"{len(self.files_before)} files, {console.size(self.files_bytes)}, in {self.took['backup-files']:.1f} s"),
                 ("stored", f"{console.size(stored)}, compressed and encrypted, in {len(self.objects)} objects"),
-                ("where", f"s3://{self.vault}/{folder}/"),
+                ("where", f"s3://{self.vault}/demo/"),
                 ("locked", f"until {self.objects[0]['Kept'][:19]}; deleting it was refused"),
-                ("restored", f"{ROWS:,} rows, in {self.took['restore']:.1f} s"),
-                ("proof", "pg_dump says the same before and after"),
+                ("restored", f"{ROWS:,} rows in {self.took['restore-database']:.1f} s, the files in {self.took['restore']:.1f} s"),
+                ("proof", "pg_dump says the same before and after, and so does S3 of every file and its metadata"),
                 ("whole demo", f"{time.monotonic() - console.STARTED:.0f} s")):
             print(f"   {name:11} {text}" if name else f"\n{text}", flush=True)
 
     def steps(self) -> list:
-        return [self.install, self.build, self.deploy, self.load, self.backup, self.look, self.attack, self.lose, self.restore,
+        return [self.install, self.build, self.deploy, self.load, self.load_files, self.backup, self.look, self.attack, self.lose, self.restore,
                 self.compare, self.summarise]
 
 

@@ -232,7 +232,7 @@ class Demo:
         holds("AccessDenied, and the volume is still there")
 
     def lose(self) -> None:
-        step(9, "Losing the database, and half of the files")
+        step(9, "Losing the database, and a third of the files")
         command(["psql", "-c", "DROP DATABASE shop"])
         self.psql("-c", "DROP DATABASE shop WITH (FORCE)")
         say(self.psql("-c", "SELECT 1", database="shop", refused=True).strip())

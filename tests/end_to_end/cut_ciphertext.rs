@@ -66,9 +66,9 @@ pub(crate) async fn forged(objects: &[(String, Vec<u8>)], volume: &[u8], keys: &
     let keys = WrappingKeys::from_json(keys).unwrap();
     let recipients = Recipients::new().secret(keys.newest());
     let identities = Identities::new().wrapping_keys(keys);
-    let of = |end: &str| objects.iter().find(|(key, _)| key.ends_with(end)).unwrap().clone();
+    let of = |name: &str| objects.iter().find(|(key, _)| key.contains(name)).unwrap().clone();
     let ((volume_key, _), (manifest_key, sealed), (summary_key, _)) =
-        (of(".sql.zst.enc"), of("manifest.enc"), of("summary.json"));
+        (of("/volume-0001."), of("/manifest.enc"), of("/summary.json"));
 
     let mut opened = Decryptor::new(&sealed[..], &identities, ExpectedContext::Any).await.unwrap();
     let mut json = Vec::new();

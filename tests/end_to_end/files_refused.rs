@@ -8,6 +8,8 @@ use serde_json::json;
 use testing::postgres::USUAL;
 use testing::s3;
 
+use crate::cut_ciphertext::{forged, objects};
+
 #[tokio::test]
 async fn bucket_that_is_not_there_is_named() {
     let site = Site::new(USUAL).await;
@@ -54,10 +56,15 @@ async fn object_in_an_archive_class_fails_the_run_unless_a_partial_backup_is_all
 async fn bucket_that_cannot_fit_is_refused_at_once_with_the_figure() {
     let site = Site::new(USUAL).await;
     let bucket = s3::plain_bucket().await;
-    put(&bucket, "large", 80_000_000, 1).await;
-    let function = site.backup_files(&bucket).limit(Duration::from_secs(90));
+    for number in 0..4 {
+        let request =
+            s3::client().put_object().bucket(&bucket).key(number.to_string()).body(vec![0; 75_000_000].into());
+        request.send().await.unwrap();
+    }
+    // Three seconds to read what takes four.
+    let function = site.backup_files(&bucket).limit(Duration::from_secs(93));
     let failure = function.invoke(&json!({})).await.failure();
-    assert!(failure.contains(&bucket) && failure.contains("80000000 bytes"), "{failure}");
+    assert!(failure.contains(&bucket) && failure.contains("4 files of 300000000 bytes"), "{failure}");
     site.assert_untouched().await;
 }
 
@@ -91,18 +98,18 @@ async fn restore_that_selects_nothing_or_is_not_understood_is_refused() {
     assert!(gone.contains("no-such-bucket-of-ours"), "{gone}");
 }
 
-/// A vault that holds a copy of the backup, in which every object passes through `change`.
-async fn copied(site: &Site, change: impl Fn(&str, Vec<u8>) -> Vec<u8>) -> String {
-    let copy = s3::locked_bucket().await;
-    for (key, (bytes, _)) in contents(&site.bucket).await {
-        let body = change(&key, bytes);
-        s3::client().put_object().bucket(&copy).key(&key).body(body.into()).send().await.expect("copy the object");
+/// Restores from a vault in which the backup has another volume, with a manifest and a summary to match.
+async fn restored_from(site: &Site, volume: &[u8], into: &str) -> testing::lambda::Outcome {
+    let vault = s3::plain_bucket().await;
+    for (key, bytes) in forged(&objects(&site.bucket).await, volume, &site.wrapping_keys).await {
+        s3::client().put_object().bucket(&vault).key(&key).body(bytes.into()).send().await.expect("copy the object");
     }
-    copy
+    let event = json!({"kind": "files", "backup": "latest", "into": into});
+    site.restore().with("OFFSITE_VAULT_BUCKET", &vault).invoke(&event).await
 }
 
 #[tokio::test]
-async fn altered_volume_restores_nothing_of_what_was_altered() {
+async fn altered_or_cut_volume_restores_nothing_that_is_not_whole() {
     let site = Site::new(USUAL).await;
     let (bucket, other) = (s3::plain_bucket().await, s3::plain_bucket().await);
     for number in 1..4 {
@@ -110,34 +117,24 @@ async fn altered_volume_restores_nothing_of_what_was_altered() {
     }
     site.backup_files(&bucket).invoke(&json!({})).await.report();
     let before = contents(&bucket).await;
-    let event = json!({"kind": "files", "backup": "latest", "into": other});
-    let restore = async |vault: &str| site.restore().with("OFFSITE_VAULT_BUCKET", vault).invoke(&event).await;
+    let volume = objects(&site.bucket).await.into_iter().find(|(key, _)| key.contains("/volume-0001.")).unwrap().1;
 
-    let flipped = copied(&site, |key, mut bytes| {
-        if key.ends_with(".zip.enc") {
-            bytes[1000] ^= 1;
-        }
-        bytes
-    })
-    .await;
-    let failure = restore(&flipped).await.failure();
-    assert!(failure.contains("volume-0001"), "{failure}");
+    let mut flipped = volume.clone();
+    flipped[volume.len() / 3] ^= 1;
+    let failure = restored_from(&site, &flipped, &other).await.failure();
+    assert!(failure.contains("volume-0001") || failure.contains("not every file"), "{failure}");
     // Only what is whole may be there.
-    for (key, object) in contents(&other).await {
-        assert_eq!(object, before[&key], "{key}");
+    let there = contents(&other).await;
+    assert!(there.len() < before.len(), "{failure}");
+    assert!(there.iter().all(|(key, object)| *object == before[key]), "{failure}");
+
+    for cut in [volume.len() - 1, volume.len() / 2, 100] {
+        let empty = s3::plain_bucket().await;
+        let failure = restored_from(&site, &volume[..cut], &empty).await.failure();
+        assert!(failure.contains("volume-0001"), "{failure}");
+        assert!(contents(&empty).await.is_empty(), "{cut}");
     }
 
-    let cut = copied(&site, |key, mut bytes| {
-        if key.ends_with(".zip.enc") {
-            bytes.truncate(bytes.len() - 1);
-        }
-        bytes
-    })
-    .await;
-    let failure = restore(&cut).await.failure();
-    assert!(failure.contains(&site.environment) || failure.contains("volume-0001"), "{failure}");
-
-    let whole = copied(&site, |_, bytes| bytes).await;
-    assert_eq!(restore(&whole).await.report()["status"], "ok");
+    assert_eq!(restored_from(&site, &volume, &other).await.report()["status"], "ok");
     assert_eq!(contents(&other).await, before);
 }

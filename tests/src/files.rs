@@ -1,12 +1,13 @@
 //! The application's bucket of a test, and all that S3 tells of its objects.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 
 use serde_json::{Value, json};
 use testing::s3;
 
-/// An object: its bytes, and its headers, metadata, tags and storage class.
-pub type Object = (Vec<u8>, Value);
+/// All that S3 tells of an object: size and digest of its bytes, headers, metadata, tags, storage class.
+pub type Object = Value;
 
 /// Everything in a bucket, by key.
 pub async fn contents(bucket: &str) -> BTreeMap<String, Object> {
@@ -28,7 +29,7 @@ async fn object(bucket: &str, key: &str) -> Object {
     let tagged = client.get_object_tagging().bucket(bucket).key(key).send().await.expect("get its tags");
     let tags: BTreeMap<_, _> = tagged.tag_set().iter().map(|tag| (tag.key(), tag.value())).collect();
     let metadata: Option<BTreeMap<_, _>> = got.metadata().map(|metadata| metadata.iter().collect());
-    let about = json!({
+    let mut about = json!({
         "content_type": got.content_type(),
         "content_encoding": got.content_encoding(),
         "content_language": got.content_language(),
@@ -38,7 +39,17 @@ async fn object(bucket: &str, key: &str) -> Object {
         "metadata": metadata,
         "tags": tags,
     });
-    (got.body.collect().await.expect("its body").to_vec(), about)
+    let body = got.body.collect().await.expect("its body").to_vec();
+    about["bytes"] = body.len().into();
+    about["digest"] = digest(&body).into();
+    about
+}
+
+/// Something to tell contents apart by, short enough to be shown.
+pub fn digest(bytes: &[u8]) -> u64 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Puts some hundred objects of all sizes, with keys of every kind.

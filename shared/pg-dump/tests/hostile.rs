@@ -3,6 +3,10 @@
 
 #[path = "data/dumped.rs"]
 mod dumped;
+#[path = "hostile/extremes.rs"]
+mod extremes;
+#[path = "hostile/reader.rs"]
+mod reader;
 #[path = "hostile/whole.rs"]
 mod whole;
 

@@ -167,6 +167,8 @@ impl Rows {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
     use super::*;
 
     fn rows(section_bytes: usize) -> Rows {
@@ -220,6 +222,36 @@ mod tests {
             whole.iter().flat_map(|draft| draft.sql[draft.rows.as_ref().unwrap().range.clone()].to_vec()).collect();
         assert_eq!(all, text);
         assert_eq!(whole.iter().map(|draft| draft.rows.as_ref().unwrap().count).sum::<u64>(), 500);
+    }
+
+    proptest! {
+        #[test]
+        fn any_rows_in_any_pieces_are_all_there_in_order(
+            lines in prop::collection::vec("[^\n]{0,40}", 0..60),
+            cuts in prop::collection::vec(1usize..90, 1..200),
+            section_bytes in 1usize..700,
+        ) {
+            let text: String = lines.iter().map(|line| format!("{}\n", line.replace('\\', "\\\\"))).collect();
+            let (mut rest, mut pieces) = (text.as_bytes(), Vec::new());
+            for cut in cuts.iter().cycle() {
+                let (piece, after) = rest.split_at(rest.len().min(*cut));
+                pieces.push(piece);
+                rest = after;
+                if rest.is_empty() {
+                    break;
+                }
+            }
+            let (mut all, mut count) = (Vec::new(), 0);
+            for draft in sections(section_bytes, &pieces).unwrap() {
+                let rows = draft.rows.as_ref().unwrap();
+                let taken = &draft.sql[rows.range.clone()];
+                prop_assert_eq!(memchr_iter(b'\n', taken).count() as u64, rows.count);
+                prop_assert!(draft.sql[rows.range.end..] == *END);
+                all.extend_from_slice(taken);
+                count += rows.count;
+            }
+            prop_assert_eq!((all, count), (text.into_bytes(), lines.len() as u64));
+        }
     }
 
     #[test]

@@ -98,6 +98,17 @@ async fn what_is_beyond_reach_is_refused_by_name() {
 }
 
 #[tokio::test]
+async fn a_body_with_a_parameter_that_has_no_name_is_refused_as_no_server_takes_it_back() {
+    for major in ["14", "18"] {
+        let database = Database::create(major).await;
+        database.run("CREATE FUNCTION nameless(int, OUT a int) BEGIN ATOMIC SELECT $1 + 1; END").await;
+        let error = pg_dump::schema_text(&database.connect().await).await.unwrap_err();
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert!(error.to_string().contains("nameless") && source.contains("empty name"), "{major}: {error}: {source}");
+    }
+}
+
+#[tokio::test]
 async fn everything_that_is_beyond_reach_is_named_at_once() {
     let database = Database::create(USUAL).await;
     let hidden = "SET allow_system_table_mods = on; CREATE VIEW pg_catalog.one AS SELECT 1; CREATE VIEW pg_catalog.two AS SELECT 2";

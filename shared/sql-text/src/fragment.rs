@@ -25,6 +25,11 @@ pub enum FragmentError {
     /// Where a token ends depends on who reads it: a number runs into a word, or an `E'…'` goes on after a line end.
     #[error("it reads differently to different programs at byte {0}")]
     Ambiguous(usize),
+    /// A name without a character: PostgreSQL prints a parameter so that has no name, and takes it back from nobody.
+    #[error(
+        "it has an empty name at byte {0}, which no server takes back. HINT: Give every parameter of the function a name."
+    )]
+    EmptyName(usize),
     /// Parentheses or `BEGIN ATOMIC … END` don't match.
     #[error("its parentheses or BEGIN and END do not match")]
     Unbalanced,
@@ -88,6 +93,7 @@ fn scan(sql: &str, mut boundary: Boundary) -> Result<Option<usize>, FragmentErro
             TokenKind::Word => boundary.word(text),
             TokenKind::Open => boundary.open(),
             TokenKind::Close if !boundary.close() => return Err(FragmentError::Unbalanced),
+            TokenKind::QuotedIdentifier if text == b"\"\"" => return Err(FragmentError::EmptyName(token.range.start)),
             TokenKind::Backslash => return Err(FragmentError::Backslash(token.range.start)),
             TokenKind::LineComment if token.range.end == sql.len() => return Err(FragmentError::OpenComment),
             TokenKind::Semicolon if boundary.at_top_level() => return Ok(Some(token.range.end)),
@@ -134,6 +140,7 @@ mod tests {
             "(a -- why\n + 1)",
             "$$ ; \\ $$",
             "\"a;b\\\"",
+            "\"\"\"\"",
             "'a'\n'b'",
             "E'a' || 'b'",
             "/* ; \\ */ 1",
@@ -162,6 +169,7 @@ mod tests {
             ("E'a' -- why\n'b'", Ambiguous(12)),
             ("1e'\\''", Ambiguous(0)),
             ("$1a$b$", Ambiguous(0)),
+            ("(g.\"\" + 1)", EmptyName(3)),
         ] {
             assert_eq!(check_fragment(sql), Err(error), "{sql}");
         }

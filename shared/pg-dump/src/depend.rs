@@ -7,6 +7,7 @@ use crate::object::ObjectId;
 
 mod apart;
 mod build;
+mod data;
 mod edges;
 mod inherited;
 

@@ -1,22 +1,12 @@
 //! An invocation: event → one backup → report.
 
 use anyhow::Result;
-use lambda_host::{Secrets, Variables, telemetry};
+use lambda_host::{Scheduled, Secrets, Variables, telemetry};
 use lambda_runtime::LambdaEvent;
 use pipeline::{Deadline, FilesBackup, FilesBackupReport, Progress};
-use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use serde::Serialize;
 
 use crate::config::Config;
-
-/// What the schedule, or a person, says.
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct Event {
-    /// When the schedule meant this run to be, RFC 3339.
-    #[serde(default)]
-    scheduled: Option<String>,
-}
 
 /// What a run answers.
 #[derive(Debug, Serialize)]
@@ -27,7 +17,7 @@ pub(crate) struct Response {
 }
 
 pub(crate) async fn handle(
-    event: LambdaEvent<Event>,
+    event: LambdaEvent<Scheduled>,
     aws: &aws_config::SdkConfig,
     variables: &Variables,
 ) -> Result<Response> {
@@ -41,7 +31,7 @@ pub(crate) async fn handle(
         recipients: &recipients,
         source: &config.source.open(aws)?,
         archive: config.archive,
-        scheduled: payload.scheduled.as_deref().and_then(|time| OffsetDateTime::parse(time, &Rfc3339).ok()),
+        scheduled: payload.time(),
         lock: config.vault.lock(),
         deadline: Deadline::at(lambda_host::end_of(&context)),
         progress: progress.clone(),

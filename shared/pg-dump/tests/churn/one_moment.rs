@@ -7,10 +7,12 @@ use testing::stack::stack;
 
 use crate::changes::{ACCOUNTS, BALANCE, REFILLED};
 use crate::dumped::blocks;
+use crate::replaced;
 
 /// Checks what is true at every moment.
 pub fn check(major: &str, file: &[u8]) {
     let text = std::str::from_utf8(file).unwrap();
+    replaced::check(major, text);
     let blocks = blocks(file);
     let rows = |table: &str| -> Vec<Vec<String>> {
         let of_table = |key: &[u8]| String::from_utf8_lossy(key).starts_with(&format!("COPY {table} "));

@@ -31,7 +31,7 @@ const SLOW: u32 = 83;
 /// How long who changes things may wait for a dump: `yield_to_ddl_after`, two looks, and what a busy machine adds.
 const LONGEST: Duration = Duration::from_secs(12);
 /// Between two replacements of what takes no lock: longer than a dump reads the catalog, so that most attempts succeed.
-const UNTIL_REPLACED: Duration = Duration::from_millis(600);
+const UNTIL_REPLACED: Duration = Duration::from_millis(800);
 /// No dump of these small databases takes so long, unless it hangs.
 const HANGING: Duration = Duration::from_secs(90);
 

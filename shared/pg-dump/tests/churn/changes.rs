@@ -108,7 +108,7 @@ impl Changes {
             }
         }
         self.made += 1;
-        tokio::time::sleep(Duration::from_millis(u64::from(g * 7 % 60))).await;
+        tokio::time::sleep(Duration::from_millis(u64::from(g * 7 % 100))).await;
     }
 }
 

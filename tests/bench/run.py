@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Speed and memory of the backup, against pg_dump pipelines, on one machine in one run.
+"""Speed and memory of the backups, against what does the same without us, on one machine in one run.
 
-    run.py [speed] [memory] [schema] [dump]      all without a word
+    run.py [speed] [memory] [schema] [dump] [files] [objects] [large] [localstack]      all without a word
 
 speed   ours and two pipelines in turn, over the same database (pgbench and a text-heavy table) into the same vault, as
         medians and as ratios of each turn: wall time, CPU time of the clients, memory of the largest process.
@@ -9,6 +9,11 @@ memory  the peak of the function over databases that are hard on it: its bound i
 schema  `offsite dump --schema-only` of 10,000 tables and of 50,000 partitions, and pg_dump, in turn: wall time, CPU time of the
         client, its memory.
 dump    `offsite dump` by one job and by as many as there are processors, and pg_dump, in turn: the same.
+files   the backup of 2,000 files, the older way in Python, and the least that has to be done (the same GETs, and as many bytes
+        put), in turn: wall time, CPU time, memory. Their server is 30 ms away, as S3 is.
+objects the same without the older way, over 100,000 objects of 1 KiB (or BENCH_OBJECTS of them).
+large   the peak of memory over one object of 5 GiB.
+localstack  `files` in the local stack's S3 server.
 """
 
 import os
@@ -21,6 +26,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "local")]
 import dump  # noqa: E402
+import files  # noqa: E402
 import function  # noqa: E402
 import place  # noqa: E402
 import process  # noqa: E402
@@ -103,7 +109,8 @@ def memory(stack):
 
 
 def main():
-    parts = {"speed": speed, "memory": memory, "schema": dump.schema, "dump": dump.dump}
+    parts = {"speed": speed, "memory": memory, "schema": dump.schema, "dump": dump.dump, "files": files.files,
+             "objects": files.objects, "large": files.large, "localstack": files.localstack}
     chosen = sys.argv[1:] or list(parts)
     if set(chosen) - set(parts):
         sys.exit(__doc__)

@@ -15,7 +15,7 @@ test: ## every check: format, lint, dependencies, tests
 regression: ## dump what PostgreSQL's own tests leave behind, and bring it back
 	@$(PYTHON) tests/regression/run.py
 
-bench: ## speed and memory against pg_dump and openssl
+bench: ## speed and memory against pg_dump, openssl and an older way to back up files
 	@$(PYTHON) tests/bench/run.py
 
 stack-up: ## start PostgreSQL 13 to 18, S3 and Lambda on this machine

@@ -1,12 +1,14 @@
 """The backup of files, against the older way and against the least that any backup has to do.
 
-The objects are in a server of the benchmark's own, which answers every request after a while: as far away as S3 is, or
-nearer, and not a bottleneck. `localstack` reads the same objects from the local stack's server, whose own time is most of it.
+The objects are in a server of the benchmark's own, which answers every request after a while, as S3 does, and then as fast as
+memory is. There the older way waits for every object, as it does in S3, and there a backup is bound by its processors. So its
+wall time is compared with the limit's where bytes take their time: in the local stack's server; and over 100,000 objects.
 """
 
 import contextlib
 import functools
 import os
+import re
 import secrets
 import subprocess
 from pathlib import Path
@@ -34,9 +36,9 @@ def say(text=""):
 
 @functools.cache
 def build():
-    """The function's program, and what it is measured with."""
-    for what in (["-p", "backup-files"], ["-p", "file-archive", "--example", "bucket_bench"]):
-        subprocess.run(["cargo", "build", "--release", *what], cwd=place.CHECKOUT, check=True)
+    """The function's program, and what it is measured with, from one set of dependencies."""
+    what = ["-p", "backup-files", "-p", "file-archive", "--bin", "backup-files", "--example", "bucket_bench"]
+    subprocess.run(["cargo", "build", "--release", *what], cwd=place.CHECKOUT, check=True)
     return str(place.CHECKOUT / "target/release/backup-files"), str(place.CHECKOUT / "target/release/examples/bucket_bench")
 
 
@@ -58,7 +60,9 @@ class Contenders:
     def __init__(self, stack, endpoint, bucket="files", vault="vault"):
         self.program, self.bench = build()
         self.variables = {**stack.variables, "AWS_ENDPOINT_URL_S3": endpoint}
-        self.settings = {**self.variables, "OFFSITE_ENVIRONMENT": "bench", "OFFSITE_VAULT_BUCKET": vault, "OFFSITE_LOCK_DAYS": "1",
+        # What of the C library's memory the template sets is part of what is measured.
+        malloc = re.findall(r"^ *(MALLOC_\w+): \"?(\w+)", (place.CHECKOUT / "template.yaml").read_text(), re.MULTILINE)
+        self.settings = {**self.variables, **dict(malloc), "OFFSITE_ENVIRONMENT": "bench", "OFFSITE_VAULT_BUCKET": vault, "OFFSITE_LOCK_DAYS": "1",
                          "OFFSITE_FILES_BUCKET": bucket, "OFFSITE_WRAPPING_KEYS_SECRET": stack.wrapping_keys}
         self.bucket, self.vault, self.stored, self.report = bucket, vault, 0, None
 
@@ -89,8 +93,8 @@ def table(costs, count):
     say()
 
 
-def judge(what, costs, older=FASTER_THAN_OLDER):
-    """The bounds that were missed."""
+def judge(what, costs, limited=True):
+    """The bounds that were missed; without the limit's, unless it is one."""
     missed = []
 
     def at_most(value, bound, text):
@@ -98,13 +102,14 @@ def judge(what, costs, older=FASTER_THAN_OLDER):
             missed.append(f"{what}: {text.format(value)}, not {bound}")
 
     ours = max(cost["memory"] for cost in costs["ours"])
-    at_most(turns.ratio(costs["ours"], costs["limit"], "wall"), WALL_OF_LIMIT, "{:.2f} times the wall time of the limit")
+    if limited:
+        at_most(turns.ratio(costs["ours"], costs["limit"], "wall"), WALL_OF_LIMIT, "{:.2f} times the wall time of the limit")
     at_most(ours / MIB, MEMORY / MIB, "{:.0f} MiB of memory")
     if "older" in costs:
         at_most(turns.ratio(costs["ours"], costs["older"], "memory"), MEMORY_OF_OLDER, "{:.2f} times the memory of the older way")
         faster = turns.ratio(costs["older"], costs["ours"], "wall")
-        if older and faster < older:
-            missed.append(f"{what}: {faster:.1f} times as fast as the older way, not {older}")
+        if faster < FASTER_THAN_OLDER:
+            missed.append(f"{what}: {faster:.1f} times as fast as the older way, not {FASTER_THAN_OLDER}")
     return missed
 
 
@@ -118,7 +123,7 @@ def compare(part, contenders, count, names=("ours", "limit", "older")):
 def files(stack):
     with served(FILES, "mixed") as endpoint:
         say(f"files: {FILES} of mixed sizes, 1 GiB in all, {LATENCY_MS} ms away, on {os.cpu_count()} processors")
-        return judge("files", compare("files", Contenders(stack, endpoint), FILES))
+        return judge("files", compare("files", Contenders(stack, endpoint), FILES), limited=False)
 
 
 def objects(stack):
@@ -142,6 +147,5 @@ def localstack(stack):
     with served(FILES, "mixed", 0) as endpoint:
         subprocess.run([str(python), str(HERE / "copy_files.py"), endpoint, "files", stack.facts["s3_endpoint"], bucket],
                        env=stack.variables, check=True)
-    # How much faster than the older way is LocalStack's to say, not ours: it is what both wait for.
     contenders = Contenders(stack, stack.facts["s3_endpoint"], bucket, stack.bucket)
-    return judge("localstack", compare("localstack", contenders, FILES), older=None)
+    return judge("localstack", compare("localstack", contenders, FILES, ("ours", "limit")))

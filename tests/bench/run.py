@@ -9,11 +9,11 @@ memory  the peak of the function over databases that are hard on it: its bound i
 schema  `offsite dump --schema-only` of 10,000 tables and of 50,000 partitions, and pg_dump, in turn: wall time, CPU time of the
         client, its memory.
 dump    `offsite dump` by one job and by as many as there are processors, and pg_dump, in turn: the same.
-files   the backup of 2,000 files, the older way in Python, and the least that has to be done (the same GETs, and as many bytes
-        put), in turn: wall time, CPU time, memory. Their server is 30 ms away, as S3 is.
+files   the backup of 2,000 files (1 GiB), the older way in Python, and the least that has to be done (the same GETs, and as many
+        bytes put), in turn: wall time, CPU time, memory. Their server is 30 ms away, as S3 is.
 objects the same without the older way, over 100,000 objects of 1 KiB (or BENCH_OBJECTS of them).
 large   the peak of memory over one object of 5 GiB.
-localstack  `files` in the local stack's S3 server.
+localstack  the 2,000 files in the local stack's S3 server, without the older way.
 """
 
 import os

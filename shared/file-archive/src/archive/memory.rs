@@ -7,7 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::source::PIECE;
 
 /// Bytes of small objects, from before their GET until they are handed out.
-const SMALL_BYTES: usize = 48 << 20;
+const SMALL_BYTES: usize = 32 << 20;
 /// What an object takes besides its bytes.
 const SMALL_LEAST: u64 = 4 << 10;
 /// Pieces of large objects, likewise.

@@ -86,7 +86,9 @@ impl Session {
         let lost = Arc::new(OnceLock::new());
         let reason = Arc::clone(&lost);
         let connection = Connection(tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            // Requests learn that it is closed when it is dropped: once the reason can be asked for.
+            let mut connection = std::pin::pin!(connection);
+            if let Err(error) = connection.as_mut().await {
                 let _ = reason.set((with_sources(&error), error.code().cloned()));
             }
         }));

@@ -261,6 +261,10 @@ impl<'a> Lexer<'a> {
         if matches!(self.at(end), Some(b'e' | b'E')) {
             let signed = end + 1 + usize::from(matches!(self.at(end + 1), Some(b'+' | b'-')));
             if self.at(signed).is_some_and(|byte| byte.is_ascii_digit()) {
+                // An exponent without a sign is a word too, and words hold dollars: `1e1$a$` opens nothing in psql 16 and later.
+                if self.run(end, is_word) > digits(signed) {
+                    return self.junk(end);
+                }
                 end = digits(signed);
             } else if signed > end + 1 {
                 // The sign goes with it: what looks like the comment of `1e--` is none.

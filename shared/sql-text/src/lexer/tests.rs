@@ -100,7 +100,7 @@ fn numbers_that_run_into_words_are_junk() {
     for sql in ["1", "1.5", ".5", "1.", "1e5", "1.5E-10", ".5e+1", "$1"] {
         assert_eq!(tokens(sql), [(Other, sql)]);
     }
-    for sql in ["1a", "1e", "1e5x", "1.a$b$", ".5é", "$1a$", "$1a$b$c", "0x1F", "1_000"] {
+    for sql in ["1a", "1e", "1e5x", "1e5$a$", ".5e1$", "1.a$b$", ".5é", "$1a$", "$1a$b$c", "0x1F", "1_000"] {
         assert_eq!(tokens(sql), [(Junk, sql)]);
     }
     assert_eq!(tokens("1e'\\'"), [(Junk, "1e"), (Literal, "'\\'")]);

@@ -148,7 +148,8 @@ fn number(rest: &[u8]) -> usize {
         let sign = usize::from(matches!(rest.get(end + 1), Some(b'+' | b'-')));
         let exponent = digits((end + 1 + sign).min(rest.len()));
         if exponent > end + 1 + sign {
-            end = exponent;
+            // What is longer wins: the number, or one without exponent and the word behind it.
+            end = exponent.max(end + word(&rest[end..]));
         } else if sign > 0 {
             return end + 2;
         }

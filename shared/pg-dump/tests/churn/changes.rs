@@ -16,7 +16,7 @@ pub const REFILLED: usize = 400;
 const SCHEMA: &str = "
     CREATE TABLE accounts (id int PRIMARY KEY, balance int NOT NULL, note text);
     INSERT INTO accounts SELECT n, 100, repeat('n', 60) FROM generate_series(1, 2000) n;
-    CREATE INDEX by_balance ON accounts (balance);
+    CREATE INDEX accounts_by_balance ON accounts (balance);
     CREATE TABLE refilled (batch int, n int);
     INSERT INTO refilled SELECT 0, n FROM generate_series(1, 400) n;
     CREATE TABLE shape (id int PRIMARY KEY);
@@ -62,7 +62,7 @@ impl Changes {
             3 => format!("BEGIN; ALTER TABLE shape ADD COLUMN c{g} int DEFAULT {g}; COMMIT"),
             4 => format!("ALTER TABLE shape DROP COLUMN c{}", g - 1),
             5 => "VACUUM FULL accounts".to_owned(),
-            6 => "CLUSTER accounts USING by_balance".to_owned(),
+            6 => "CLUSTER accounts USING accounts_by_balance".to_owned(),
             7 => "ALTER TABLE accounts ADD COLUMN random float DEFAULT random()".to_owned(),
             8 => "ALTER TABLE accounts DROP COLUMN random".to_owned(),
             9 => detach(),
@@ -81,7 +81,7 @@ impl Changes {
                 "BEGIN; INSERT INTO numbered SELECT nextval('numbers') FROM generate_series(1, 5); COMMIT;
                  CREATE SEQUENCE orphan_{g}; ALTER SEQUENCE orphan_{g} INCREMENT 5"
             ),
-            14 => format!("DROP SEQUENCE orphan_{}; REINDEX INDEX by_balance", g - 1),
+            14 => format!("DROP SEQUENCE orphan_{}; REINDEX INDEX accounts_by_balance", g - 1),
             15 | 17 => format!(
                 "BEGIN; CREATE OR REPLACE VIEW seen AS SELECT {g} AS generation;
                  CREATE OR REPLACE FUNCTION answer() RETURNS int LANGUAGE sql AS 'SELECT {g}';

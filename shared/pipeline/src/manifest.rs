@@ -82,6 +82,13 @@ fn warning(warning: pg_dump::Warning) -> Warning {
         "not-dumped" => "not in the backup, since this version can't dump it or its role may not read it".to_owned(),
         "rows-not-dumped" => "in the backup without rows or values, which its role may not read".to_owned(),
         "unlogged-on-standby" => "in the backup without rows, which a standby doesn't have".to_owned(),
+        "extension-table-changed" => {
+            "on a table of an extension, which makes it again without what a user added: not in the backup".to_owned()
+        }
+        "circular-foreign-keys" => {
+            "tables whose foreign keys go in a circle: their rows alone can't be put in an order".to_owned()
+        }
+        "roles-not-read" => "catalogs that were not readable: what they say is not among the backup's roles".to_owned(),
         code => format!("{} of the database", code.replace('-', " ")),
     };
     Warning { code: warning.code.replace('-', "_"), message, names: warning.objects }
@@ -89,7 +96,7 @@ fn warning(warning: pg_dump::Warning) -> Warning {
 
 /// What the source had and its backup has not, or not whole.
 pub(crate) fn not_in_backup(warnings: &[Warning]) -> Vec<String> {
-    let lossy = ["not_dumped", "rows_not_dumped", "unlogged_on_standby"];
+    let lossy = ["not_dumped", "rows_not_dumped", "unlogged_on_standby", "extension_table_changed"];
     let lossy = warnings.iter().filter(|warning| lossy.contains(&warning.code.as_str()));
     lossy.flat_map(|warning| warning.names.iter().cloned()).collect()
 }
@@ -168,8 +175,12 @@ mod tests {
             told("only_wrapping_keys", &["key"]),
             told("rows_not_dumped", &["public.secret"]),
             told("unlogged_on_standby", &["public.cache"]),
+            told("extension_table_changed", &["index public.added"]),
         ];
-        assert_eq!(not_in_backup(&warnings), ["operator family f", "large object 5", "public.secret", "public.cache"]);
+        assert_eq!(
+            not_in_backup(&warnings),
+            ["operator family f", "large object 5", "public.secret", "public.cache", "index public.added"]
+        );
         assert!(not_in_backup(&warnings[1..2]).is_empty());
     }
 }

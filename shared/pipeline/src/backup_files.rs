@@ -1,6 +1,7 @@
 //! The backup of a bucket: list → get → ZIP → encrypt → upload → (all volumes complete) → manifest → summary.
 
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -82,12 +83,21 @@ impl FilesBackup<'_> {
             let number = u32::try_from(stored.len() + 1).map_err(|_| Error::Stopped("the numbering of volumes"))?;
             let part = volume_part(number);
             let read = archive.progress();
-            let plaintext = self.in_time(archive.open_volume()).inspect(|_| self.progress.reach(read.bytes()));
+            let passed = AtomicU64::new(0);
+            let plaintext = self.in_time(archive.open_volume()).inspect(|piece| {
+                passed.fetch_add(piece.as_ref().map_or(0, |bytes| bytes.len() as u64), Ordering::Relaxed);
+                self.progress.reach(read.bytes());
+            });
             let context = context(self.vault.environment(), Kind::Files, id, &part);
             let encrypted = Encryptor::new(StreamReader::new(Box::pin(plaintext)), self.recipients, context)
                 .await
                 .map_err(|source| Error::Envelope { part: format!("encrypt {part} of backup {id}"), source })?;
             stored.push(self.vault.write_volume(id, Kind::Files, number, "zip", encrypted).await?);
+            let (passed, made) = (passed.into_inner(), archive.volumes().last().map(|volume| volume.zip_bytes));
+            if made != Some(passed) || archive.volumes().len() != stored.len() {
+                let what = format!("the archive made {made:?} bytes of {part}, and {passed} were stored");
+                return Err(Error::Incomplete { backup: id.to_string(), what });
+            }
         }
         Ok(stored)
     }
@@ -113,7 +123,7 @@ impl FilesBackup<'_> {
         let fits = |so_far: &Estimate| self.deadline.fits(so_far.bytes, so_far.files);
         let enough = |so_far: &Estimate| !fits(so_far) || begun.elapsed() > ESTIMATING;
         let prefix = self.archive.prefix.as_deref();
-        // Should it fail, the archive's own listing fails too, and says why.
+        // What keeps the bucket from being listed fails the archive's own listing too, which says why.
         let Ok(estimate) = self.source.estimate(prefix, enough).await else { return Ok(()) };
         self.progress.expect(estimate.bytes);
         self.deadline.estimate_files(self.source.name(), estimate.bytes, estimate.files)

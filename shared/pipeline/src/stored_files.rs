@@ -76,7 +76,7 @@ impl<'a> StoredFiles<'a> {
         let holding =
             (1u32..).zip(&self.manifest.contents).filter(|(_, contents)| match (&contents.first, &contents.last) {
                 (Some(first), Some(last)) => selection.reaches(first, last),
-                _ => false,
+                _ => contents.files > 0,
             });
         holding.map(|(number, _)| number).collect()
     }

@@ -35,7 +35,7 @@ pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// A dollar-quoted string, with a tag that its text does not contain.
+/// A dollar-quoted string, with a tag that its text does not contain. Tags grow by pg_dump's own suffix, so that both say the same.
 ///
 /// The tag is looked for without its closing `$`, since a text that ends in `$tag` must not be quoted with `$tag$`.
 pub fn dollar_quoted(text: &str) -> String {

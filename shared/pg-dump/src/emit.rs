@@ -29,6 +29,8 @@ pub(crate) struct Emitter<'a> {
     comments: HashSet<(ObjectId, i32)>,
     /// Security labels that have been told, likewise.
     labels: HashSet<(ObjectId, i32)>,
+    /// What has a list of privileges that has been told, likewise.
+    privileges: HashSet<(ObjectId, i32)>,
     /// Objects whose dependencies on extensions have been told.
     needing: HashSet<ObjectId>,
     refused: Vec<String>,
@@ -41,6 +43,7 @@ pub(crate) struct Emitted {
     pub(crate) told: HashSet<ObjectId>,
     pub(crate) comments: HashSet<(ObjectId, i32)>,
     pub(crate) labels: HashSet<(ObjectId, i32)>,
+    pub(crate) privileges: HashSet<(ObjectId, i32)>,
     pub(crate) needing: HashSet<ObjectId>,
     /// What is known and cannot be restored.
     pub(crate) refused: Vec<String>,
@@ -69,6 +72,7 @@ impl<'a> Emitter<'a> {
             told: HashSet::new(),
             comments: HashSet::new(),
             labels: HashSet::new(),
+            privileges: HashSet::new(),
             needing: HashSet::new(),
             refused: Vec::new(),
         }
@@ -153,6 +157,9 @@ impl<'a> Emitter<'a> {
             if self.model.no_privileges() {
                 continue;
             }
+            if list.current.is_some() {
+                self.privileges.insert((target.id, target.column));
+            }
             sql.push_str(&statements.sql);
             self.roles.extend(statements.roles);
         }
@@ -195,8 +202,8 @@ impl<'a> Emitter<'a> {
     }
 
     pub(crate) fn finish(self) -> Emitted {
-        let Self { items, roles, told, comments, labels, needing, refused, .. } = self;
-        Emitted { items, roles, told, comments, labels, needing, refused }
+        let Self { items, roles, told, comments, labels, privileges, needing, refused, .. } = self;
+        Emitted { items, roles, told, comments, labels, privileges, needing, refused }
     }
 }
 

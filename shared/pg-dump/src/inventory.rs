@@ -11,6 +11,7 @@ use crate::object::{FIRST_USER_OID, ObjectId, class};
 mod asked;
 pub(crate) mod members;
 mod names;
+mod privileges;
 mod versions;
 
 use asked::Asked;
@@ -52,9 +53,7 @@ pub(crate) async fn missing(
         }
     }
     names.extend(describe(reader, &missing).await?);
-    if !asked.leaves_out_privileges() {
-        names.extend(changed_built_ins(reader, emitted).await?);
-    }
+    names.extend(privileges::missing(reader, emitted, &asked, &coming, &missing).await?);
     if asked.is_of_no_table() {
         names.extend(subscriptions(reader, emitted).await?);
     }
@@ -157,36 +156,6 @@ async fn by_themselves(reader: &Reader<'_>) -> Result<HashSet<ObjectId>, Catalog
         coming.extend(row.oids("oids")?.into_iter().map(|oid| ObjectId::new(class, oid)));
     }
     Ok(coming)
-}
-
-/// Built-in objects whose privileges differ from those that initdb gave. What it gave in information_schema is not recorded.
-/// A grant that was taken back leaves the default spelled out.
-async fn changed_built_ins(reader: &Reader<'_>, emitted: &Emitted) -> Result<Vec<String>, CatalogError> {
-    let sql = "SELECT o.class, o.oid, pg_describe_object(o.class, o.oid, 0) AS name FROM ( \
-             SELECT 1259::oid AS class, oid, relacl AS acl, relowner AS owner, \
-                 CASE WHEN relkind = 'S' THEN 's' ELSE 'r' END::\"char\" AS kind FROM pg_class \
-                 WHERE relnamespace <> 'information_schema'::regnamespace \
-             UNION ALL SELECT 1255, oid, proacl, proowner, 'f' FROM pg_proc \
-             UNION ALL SELECT 1247, oid, typacl, typowner, 'T' FROM pg_type \
-             UNION ALL SELECT 2612, oid, lanacl, lanowner, 'l' FROM pg_language \
-             UNION ALL SELECT 2615, oid, nspacl, nspowner, 'n' FROM pg_namespace \
-                 WHERE nspname NOT IN ('public', 'information_schema')) o \
-         LEFT JOIN pg_init_privs i ON i.classoid = o.class AND i.objoid = o.oid AND i.objsubid = 0 \
-         WHERE o.oid < 16384 AND coalesce(o.acl, acldefault(o.kind, o.owner)) \
-             IS DISTINCT FROM coalesce(i.initprivs, acldefault(o.kind, o.owner))";
-    let columns = "SELECT 1259 AS class, a.attrelid AS oid, pg_describe_object('pg_class'::regclass, a.attrelid, a.attnum) AS name \
-         FROM pg_attribute a LEFT JOIN pg_init_privs i \
-             ON i.classoid = 'pg_class'::regclass AND i.objoid = a.attrelid AND i.objsubid = a.attnum \
-         WHERE a.attrelid < 16384 AND a.attacl IS DISTINCT FROM i.initprivs";
-    let mut names = Vec::new();
-    let mut rows = reader.rows("privileges on built-in objects", sql).await?;
-    rows.extend(reader.rows("privileges on built-in columns", columns).await?);
-    for row in rows {
-        if !emitted.told.contains(&ObjectId::new(row.oid("class")?, row.oid("oid")?)) {
-            names.push(format!("privileges on {}", row.text("name")?));
-        }
-    }
-    Ok(names)
 }
 
 /// Subscriptions, by their names, which everyone may read.

@@ -5,6 +5,7 @@ use tokio_postgres::Client;
 
 use super::*;
 use crate::emit::Item;
+use crate::kinds::relation::Relation;
 use crate::options::Content;
 
 const SCHEMA: &str = "CREATE SCHEMA app; CREATE EXTENSION citext; \
@@ -42,13 +43,20 @@ const SCHEMA: &str = "CREATE SCHEMA app; CREATE EXTENSION citext; \
     CREATE FOREIGN DATA WRAPPER fo; CREATE SERVER se FOREIGN DATA WRAPPER fo; CREATE USER MAPPING FOR PUBLIC SERVER se; CREATE FOREIGN TABLE ft (a int) SERVER se; CREATE INDEX m_a ON m (a); \
     CREATE SUBSCRIPTION su CONNECTION 'dbname=none' PUBLICATION p WITH (connect = false); SET allow_system_table_mods = on; \
     INSERT INTO pg_seclabel VALUES ('t'::regclass, 'pg_class'::regclass, 2, 'provider', 'label'); \
-    SELECT lo_create(4242); COMMENT ON COLUMN t.b IS 'said'; COMMENT ON INDEX of_t IS 'said';";
+    GRANT SELECT ON t TO PUBLIC; GRANT UPDATE (b) ON t TO PUBLIC; GRANT USAGE ON SEQUENCE t_id_seq TO PUBLIC; GRANT ALL ON SCHEMA app TO PUBLIC; \
+    REVOKE ALL ON FUNCTION f() FROM PUBLIC; REVOKE ALL ON TYPE mood FROM PUBLIC; GRANT ALL ON FOREIGN SERVER se TO PUBLIC; \
+    GRANT ALL ON FOREIGN DATA WRAPPER fo TO PUBLIC; REVOKE ALL ON FUNCTION citextin(cstring) FROM PUBLIC; \
+    SELECT lo_create(4242); GRANT SELECT ON LARGE OBJECT 4242 TO PUBLIC; COMMENT ON COLUMN t.b IS 'said'; COMMENT ON INDEX of_t IS 'said';";
 
 /// Something that the dumper does not see, and how the inventory names it.
 type Hidden = (&'static str, fn(&mut Model), &'static str);
 
 fn relation(model: &mut Model, name: &str) {
     model.relations.retain(|_, relation| relation.name != name);
+}
+
+fn granted(model: &mut Model, name: &str, hide: fn(&mut Relation)) {
+    model.relations.values_mut().filter(|relation| relation.name == name).for_each(hide);
 }
 
 const HIDDEN: &[Hidden] = &[
@@ -114,6 +122,52 @@ const HIDDEN: &[Hidden] = &[
         "function 1 (integer, integer) of operator family public.oc",
     ),
     ("privileges on a built-in language", |m| m.languages.clear(), "privileges on language sql"),
+    ("privileges on a table", |m| granted(m, "t", |t| t.acl.current = None), "privileges on table public.t"),
+    (
+        "privileges on a column",
+        |m| granted(m, "t", |t| t.columns.iter_mut().for_each(|column| column.acl = None)),
+        "privileges on column b of table public.t",
+    ),
+    (
+        "privileges on a sequence",
+        |m| granted(m, "t_id_seq", |sequence| sequence.acl.current = None),
+        "privileges on sequence public.t_id_seq",
+    ),
+    (
+        "privileges on a schema",
+        |m| m.schemas.values_mut().for_each(|schema| schema.acl.current = None),
+        "privileges on schema app",
+    ),
+    (
+        "privileges on a function",
+        |m| m.functions.values_mut().for_each(|function| function.acl.current = None),
+        "privileges on function public.f()",
+    ),
+    (
+        "privileges on an extension's function",
+        |m| m.functions.values_mut().for_each(|function| function.acl.current = None),
+        "privileges on function public.citextin(cstring)",
+    ),
+    (
+        "privileges on a type",
+        |m| m.types.values_mut().for_each(|data_type| data_type.acl.current = None),
+        "privileges on type public.mood",
+    ),
+    (
+        "privileges on a foreign-data wrapper",
+        |m| m.wrappers.values_mut().for_each(|wrapper| wrapper.acl.current = None),
+        "privileges on foreign-data wrapper fo",
+    ),
+    (
+        "privileges on a server",
+        |m| m.servers.values_mut().for_each(|server| server.acl.current = None),
+        "privileges on server se",
+    ),
+    (
+        "privileges on a large object",
+        |m| m.large_objects.iter_mut().for_each(|group| group.acl.current = None),
+        "privileges on large object 4242",
+    ),
     ("operator", |m| m.operators.clear(), "operator public.===(integer,integer)"),
     ("conversion", |m| m.conversions.clear(), "conversion public.con"),
     ("text search parser", |m| m.text_search.retain(|_, object| object.name != "pa"), "text search parser public.pa"),
@@ -166,8 +220,11 @@ async fn a_kind_that_the_dumper_does_not_see_is_named_by_the_inventory() {
 }
 
 /// Of these, what belongs to table t.
-const OF_T: [&str; 14] = [
+const OF_T: [&str; 17] = [
     "table",
+    "privileges on a table",
+    "privileges on a column",
+    "privileges on a sequence",
     "sequence of a serial",
     "sequence of an identity",
     "default",
@@ -209,7 +266,7 @@ async fn a_selected_tables_parts_are_missed_and_nothing_else_is() {
             };
             if OF_T.contains(kind) {
                 // A serial's sequence is also there without its table.
-                let missed = missed || *kind == "sequence of a serial";
+                let missed = missed || ["sequence of a serial", "privileges on a sequence"].contains(kind);
                 assert_eq!(named, missed, "{kind}: {:?}", found.err());
             } else {
                 assert!(!named, "{kind}: {:?}", found.err());

@@ -68,9 +68,9 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// Whether privileges on built-in objects are not asked for.
+    /// Whether no privileges are asked for.
     pub(super) fn leaves_out_privileges(&self) -> bool {
-        self.selection.no_privileges || self.selection.included.is_some() || self.selection.content == Content::Data
+        self.selection.no_privileges || self.selection.content == Content::Data
     }
 
     /// Whether what belongs to no table is asked for.

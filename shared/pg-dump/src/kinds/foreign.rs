@@ -14,7 +14,7 @@ pub(crate) struct Wrapper {
     pub(crate) oid: u32,
     pub(crate) name: String,
     owner: String,
-    acl: AccessList,
+    pub(crate) acl: AccessList,
     /// ` HANDLER … VALIDATOR … OPTIONS (…)`.
     clauses: String,
 }
@@ -23,7 +23,7 @@ pub(crate) struct Server {
     pub(crate) oid: u32,
     pub(crate) name: String,
     owner: String,
-    acl: AccessList,
+    pub(crate) acl: AccessList,
     /// ` TYPE … VERSION … FOREIGN DATA WRAPPER … OPTIONS (…)`.
     clauses: String,
     mappings: Vec<Mapping>,

@@ -13,7 +13,7 @@ const GROUP: usize = 1000;
 pub(crate) struct LargeObjects {
     pub(crate) oids: Vec<u32>,
     owner: String,
-    acl: AccessList,
+    pub(crate) acl: AccessList,
 }
 
 pub(crate) async fn read(reader: &Reader<'_>) -> Result<Vec<LargeObjects>, CatalogError> {

@@ -127,9 +127,9 @@ class Accounts:
     def end_key(self) -> None:
         """Only the break-glass role may."""
         if self.bucket:
+            self.leaves(f"account {self.chosen.vault_account}: the key {self.key}. It is gone after 7 days, unless you read above that it stays")
             session = self.assumed(self.vault("sts"), self.break_glass)
             session.client("kms").schedule_key_deletion(KeyId=self.key, PendingWindowInDays=7)
-            self.leaves(f"account {self.chosen.vault_account}: the key {self.key}, which deletes itself in 7 days")
 
     def end_stack(self) -> None:
         formation = self.vault("cloudformation")

@@ -15,6 +15,13 @@ def new_key(place, environment: str = None) -> str:
     return f"{environment or place.environment}/database/2026/01/01/20260101T000000Z-smoke-{secrets.token_hex(8)}/volume-0001.sql.zst.enc"
 
 
+def written(place) -> tuple:
+    """Key and version of the object of the first step."""
+    if not place.written:
+        raise NotAsPromised("there is no object: one-write-per-key was not shown")
+    return place.written
+
+
 def upload(place, key: str) -> dict:
     """A multipart upload of one part that is not completed; what completes it."""
     begun = place.writer("s3").create_multipart_upload(Bucket=place.bucket, Key=key)
@@ -58,7 +65,7 @@ def no_write_without_condition(place):
 @step(POLICIES)
 def writer_only_adds(place):
     """The vault refuses a writer that its own account allows everything."""
-    key, version = place.written
+    key, version = written(place)
     s3, this = place.writer("s3"), {"Bucket": place.bucket, "Key": key}
     later = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=2)
     refused("reading", s3.get_object, **this)
@@ -135,7 +142,7 @@ def deployer_configures(place):
 @step(LOCK)
 def lock_holds_without_any_policy(place):
     """COMPLIANCE: with all rights and no policy, no version is deleted, and no lock is shortened."""
-    s3, (key, version) = place.vault("s3"), place.written
+    s3, (key, version) = place.vault("s3"), written(place)
     try:
         # Only who deploys may. What comes after, the lock alone refuses.
         s3.delete_bucket_policy(Bucket=place.bucket)

@@ -49,6 +49,25 @@ def venv(purpose: str, say, *, dependencies: bool = True) -> Path:
     return folder
 
 
+def npm_packages(purpose: str, source: Path, say) -> Path:
+    """The folder that holds `node_modules` for the `package.json` and `package-lock.json` in `source`; made anew when these have changed."""
+    files = [source / "package.json", source / "package-lock.json"]
+    wanted = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    folder = place.local_dir() / f"npm-{purpose}"
+    mark = folder / ".packages-sha256"
+    if mark.is_file() and mark.read_text() == wanted:
+        return folder
+    say(f"installing what {files[1].relative_to(place.CHECKOUT)} lists")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for file in files:
+        shutil.copy(file, folder)
+    # The lock file holds each package's digest, which npm compares.
+    run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder)
+    mark.write_text(wanted)
+    return folder
+
+
 def npm_package(name: str, version: str, integrity: str, folder: Path, say) -> Path:
     """Unpacks an npm package, if it is the one that `integrity` (`sha512-…`, as in a lock file) describes."""
     mark = folder / ".integrity"

@@ -46,6 +46,7 @@ def steps() -> dict:
         "format": lambda: ["cargo", "fmt", "--all", "--check"],
         "dependencies": lambda: [str(cargo_deny()), "check", "bans", "licenses", "sources"],
         "lint": lambda: ["cargo", "clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"],
+        "templates": lambda: [sys.executable, str(place.CHECKOUT / "tests/infra/lint.py")],
         **{f"python {folder.relative_to(place.CHECKOUT)}": lambda folder=folder: [*unit, str(folder)] for folder in python_tests()},
         "archivers": lambda: [sys.executable, str(place.HERE / "debian.py")],
         "local stack": lambda: [sys.executable, str(place.HERE / "stack.py"), "up", "all"],

@@ -9,119 +9,135 @@ use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
 const COPY_DATA: u8 = b'd';
 /// Tag and length.
 const HEADER: usize = 5;
+/// What one read takes at most.
 const BUFFER: usize = 64 << 10;
+/// A message for a reader that has no room for a header.
+const LATE: usize = 64;
 
-/// Rewrites the server's CopyData messages on their way in: small ones are joined, large ones are cut.
+/// Rewrites the server's CopyData messages on their way in: small ones are joined, large ones are cut, so that each fills the room
+/// that the reader has.
 ///
 /// The server sends a message per row, and `tokio-postgres` gathers each message whole before it hands it on. COPY's text
 /// needs neither: joining saves the work per message, and cutting keeps a row of any length out of memory. Every other
 /// message passes as it is.
 pub(crate) struct CopyBytes<S> {
     inner: S,
-    /// Empty if messages pass as they are.
+    /// What was read and not given yet is `buffer[unread.0..unread.1]`. Empty if messages pass as they are.
     buffer: Vec<u8>,
-    /// Rewritten bytes that wait to be read: `buffer[ready.0..ready.1]`.
-    ready: (usize, usize),
-    /// The beginning of a header that the last read cut: `buffer[cut.0..cut.1]`.
-    cut: (usize, usize),
+    unread: (usize, usize),
     message: Message,
+    /// A rewritten message that the reader had no room for, the next byte last.
+    late: Vec<u8>,
 }
 
-/// Where the last read ended.
+/// What is given next.
 #[derive(Clone, Copy)]
 enum Message {
-    /// Before a header.
+    /// Whatever the header says that comes now.
     Header,
-    /// Within a CopyData message, before so many bytes of its body.
+    /// So many bytes of a CopyData message's body, never none.
     CopyData(usize),
-    /// Within another message.
+    /// So many bytes of another message, its header included, never none.
     Other(usize),
 }
 
 impl<S> CopyBytes<S> {
     pub(crate) fn new(inner: S, enabled: bool) -> Self {
-        let buffer = if enabled { vec![0; HEADER + BUFFER] } else { Vec::new() };
-        Self { inner, buffer, ready: (0, 0), cut: (0, 0), message: Message::Header }
+        let buffer = if enabled { vec![0; BUFFER] } else { Vec::new() };
+        Self { inner, buffer, unread: (0, 0), message: Message::Header, late: Vec::new() }
     }
 
-    /// Rewrites `buffer[HEADER..end]`, which a read has just filled, in place. The room in front of it is for the header
-    /// that the rest of a cut message needs; every other header written has a header read before it, so writing never
-    /// overtakes reading.
-    fn rewrite(&mut self, end: usize) -> io::Result<()> {
-        let (mut read, mut write) = (HEADER, 0);
-        while read < end {
+    fn unread(&self) -> &[u8] {
+        &self.buffer[self.unread.0..self.unread.1]
+    }
+
+    /// Gives as much of what was read as `out` has room for; nothing if it ends within a header.
+    fn give(&mut self, out: &mut ReadBuf<'_>) -> io::Result<()> {
+        let before = out.filled().len();
+        while out.remaining() > 0 {
             match self.message {
-                Message::Header => {
-                    let Some(header) = self.buffer[read..end].first_chunk::<HEADER>() else { break };
-                    let length = u32::from_be_bytes([header[1], header[2], header[3], header[4]]) as usize;
-                    let body = length.checked_sub(4).ok_or_else(|| {
-                        io::Error::new(io::ErrorKind::InvalidData, "the server sent a message of negative length")
-                    })?;
-                    if header[0] == COPY_DATA {
-                        read += HEADER;
-                        self.message = Message::CopyData(body);
-                        // An empty message has nothing to join, and `join` is for what has begun.
-                        if read == end {
-                            self.settle();
-                            break;
-                        }
-                        (read, write) = self.join(read, write, end);
-                    } else {
-                        self.buffer.copy_within(read..read + HEADER, write);
-                        (read, write) = (read + HEADER, write + HEADER);
-                        self.message = Message::Other(body);
-                        self.settle();
+                Message::Header => match copy_data(self.unread())? {
+                    Next::Cut => break,
+                    Next::CopyData(body) => {
+                        self.unread.0 += HEADER;
+                        self.message = if body == 0 { Message::Header } else { Message::CopyData(body) };
                     }
+                    Next::Other(length) => self.message = Message::Other(length),
+                },
+                Message::CopyData(_) if self.unread().is_empty() => break,
+                Message::CopyData(_) if out.remaining() > HEADER => self.join(out)?,
+                Message::CopyData(_) if out.filled().len() > before => break,
+                Message::CopyData(_) => {
+                    let mut message = [0; LATE];
+                    let mut late = ReadBuf::new(&mut message);
+                    self.join(&mut late)?;
+                    self.late.extend(late.filled().iter().rev());
+                    self.give_late(out);
                 }
-                Message::CopyData(_) => (read, write) = self.join(read, write, end),
                 Message::Other(left) => {
-                    let taken = left.min(end - read);
-                    self.buffer.copy_within(read..read + taken, write);
-                    (read, write) = (read + taken, write + taken);
-                    self.message = Message::Other(left - taken);
-                    self.settle();
+                    let taken = left.min(self.unread().len()).min(out.remaining());
+                    if taken == 0 {
+                        break;
+                    }
+                    out.put_slice(&self.unread()[..taken]);
+                    self.unread.0 += taken;
+                    self.message = if taken == left { Message::Header } else { Message::Other(left - taken) };
                 }
             }
         }
-        self.ready = (0, write);
-        self.cut = (read, end);
         Ok(())
     }
 
-    /// Writes one CopyData message of all that follows, up to another message or the end of what was read.
-    fn join(&mut self, mut read: usize, start: usize, end: usize) -> (usize, usize) {
-        let mut write = start + HEADER;
-        while let Message::CopyData(left) = self.message {
-            let taken = left.min(end - read);
-            self.buffer.copy_within(read..read + taken, write);
-            (read, write) = (read + taken, write + taken);
-            self.message = Message::CopyData(left - taken);
-            self.settle();
-            if let (Message::Header, Some(header)) = (self.message, self.buffer[read..end].first_chunk::<HEADER>()) {
-                let length = u32::from_be_bytes([header[1], header[2], header[3], header[4]]) as usize;
-                if header[0] == COPY_DATA && length > 4 {
-                    read += HEADER;
-                    self.message = Message::CopyData(length - 4);
-                }
-            }
-            if read == end {
-                break;
-            }
+    fn give_late(&mut self, out: &mut ReadBuf<'_>) {
+        while out.remaining() > 0
+            && let Some(byte) = self.late.pop()
+        {
+            out.put_slice(&[byte]);
         }
-        if write == start + HEADER {
-            return (read, start);
-        }
-        let length = (write - start - 1) as u32;
-        self.buffer[start] = COPY_DATA;
-        self.buffer[start + 1..start + HEADER].copy_from_slice(&length.to_be_bytes());
-        (read, write)
     }
 
-    fn settle(&mut self) {
-        if let Message::CopyData(0) | Message::Other(0) = self.message {
+    /// Gives one CopyData message of all that follows, up to another message, the end of what was read, or the end of the room.
+    fn join(&mut self, out: &mut ReadBuf<'_>) -> io::Result<()> {
+        let start = out.filled().len();
+        out.put_slice(&[COPY_DATA, 0, 0, 0, 0]);
+        while let Message::CopyData(left) = self.message {
+            let taken = left.min(self.unread().len()).min(out.remaining());
+            out.put_slice(&self.unread()[..taken]);
+            self.unread.0 += taken;
+            if taken < left {
+                self.message = Message::CopyData(left - taken);
+                break;
+            }
             self.message = Message::Header;
+            if let Next::CopyData(body @ 1..) = copy_data(self.unread())? {
+                self.unread.0 += HEADER;
+                self.message = Message::CopyData(body);
+            }
         }
+        let message = &mut out.filled_mut()[start..];
+        let length = (message.len() - 1) as u32;
+        message[1..HEADER].copy_from_slice(&length.to_be_bytes());
+        Ok(())
     }
+}
+
+/// What a header says that comes after it.
+enum Next {
+    /// It isn't whole.
+    Cut,
+    /// The body of a CopyData message, of so many bytes.
+    CopyData(usize),
+    /// Another message of so many bytes, with this header.
+    Other(usize),
+}
+
+fn copy_data(bytes: &[u8]) -> io::Result<Next> {
+    let Some(header) = bytes.first_chunk::<HEADER>() else { return Ok(Next::Cut) };
+    let length = u32::from_be_bytes([header[1], header[2], header[3], header[4]]) as usize;
+    let Some(body) = length.checked_sub(4) else {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "the server sent a message of negative length"));
+    };
+    Ok(if header[0] == COPY_DATA { Next::CopyData(body) } else { Next::Other(HEADER + body) })
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for CopyBytes<S> {
@@ -130,24 +146,25 @@ impl<S: AsyncRead + Unpin> AsyncRead for CopyBytes<S> {
         if this.buffer.is_empty() {
             return Pin::new(&mut this.inner).poll_read(cx, out);
         }
-        while this.ready.0 == this.ready.1 {
-            // A header that the last read cut goes where the next one continues it.
-            let (from, to) = this.cut;
-            let end = HEADER + (to - from);
-            this.buffer.copy_within(from..to, HEADER);
-            this.cut = (HEADER, end);
-            let mut more = ReadBuf::new(&mut this.buffer[end..]);
+        let before = out.filled().len();
+        this.give_late(out);
+        loop {
+            this.give(out)?;
+            if out.filled().len() > before || out.remaining() == 0 {
+                return Poll::Ready(Ok(()));
+            }
+            // All was given but, perhaps, a part of a header: the next read continues it.
+            let (from, to) = this.unread;
+            this.buffer.copy_within(from..to, 0);
+            this.unread = (0, to - from);
+            let mut more = ReadBuf::new(&mut this.buffer[to - from..]);
             ready!(Pin::new(&mut this.inner).poll_read(cx, &mut more))?;
             let count = more.filled().len();
             if count == 0 {
                 return Poll::Ready(Ok(()));
             }
-            this.rewrite(end + count)?;
+            this.unread.1 += count;
         }
-        let count = (this.ready.1 - this.ready.0).min(out.remaining());
-        out.put_slice(&this.buffer[this.ready.0..this.ready.0 + count]);
-        this.ready.0 += count;
-        Poll::Ready(Ok(()))
     }
 }
 
@@ -279,7 +296,7 @@ mod tests {
             for room in [1, 5, 8192, 1 << 20] {
                 let got = rewritten(&sent, step, room).await;
                 assert!(joined(&got) == joined(&sent), "step {step} room {room}");
-                assert!(longest(&got) <= BUFFER + 2 * HEADER, "step {step} room {room}");
+                assert!(longest(&got) <= room.max(LATE), "step {step} room {room}");
             }
         }
     }

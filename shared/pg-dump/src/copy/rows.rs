@@ -93,9 +93,11 @@ impl Rows {
         let full = self.section_bytes.saturating_sub(self.sql.len()).saturating_sub(1);
         let cut = piece.get(full..).and_then(|late| memchr(b'\n', late)).map(|at| full + at + 1);
         let taken = &piece[..cut.unwrap_or(piece.len())];
-        self.check_length(taken)?;
+        // Looked for once where there is none: most pieces of a long row.
+        let last = memrchr(b'\n', taken);
+        self.check_length(taken, last.is_some())?;
         self.reserve(taken.len());
-        if let Some(last) = memrchr(b'\n', taken) {
+        if let Some(last) = last {
             self.count += memchr_iter(b'\n', taken).count() as u64;
             self.row_start = self.sql.len() + last + 1;
         }
@@ -115,10 +117,11 @@ impl Rows {
         self.close(false).map(Some)
     }
 
-    fn check_length(&self, taken: &[u8]) -> Result<(), RowError> {
+    fn check_length(&self, taken: &[u8], ended: bool) -> Result<(), RowError> {
         let pending = (self.sql.len() - self.row_start) as u64;
         // Pieces are shorter than the limit: only the row under way can exceed it, or the one that this piece begins.
-        let ends = memchr(b'\n', taken).unwrap_or(taken.len()) as u64;
+        let first = if ended { memchr(b'\n', taken) } else { None };
+        let ends = first.unwrap_or(taken.len()) as u64;
         if pending + ends > self.max_row {
             return Err(RowError::TooLong { row: self.before + self.count });
         }

@@ -1,5 +1,7 @@
 //! Catalog queries, whose results are text.
 
+use std::cell::Cell;
+
 use futures_util::{TryStreamExt, pin_mut};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
@@ -19,6 +21,8 @@ pub(crate) struct Reader<'a> {
 pub(crate) struct Row {
     row: SimpleQueryRow,
     what: &'static str,
+    /// Place after the column that was read last: most are read in their order, and there are very many rows.
+    next: Cell<usize>,
 }
 
 impl<'a> Reader<'a> {
@@ -50,7 +54,7 @@ impl<'a> Reader<'a> {
         pin_mut!(messages);
         while let Some(message) = messages.try_next().await.map_err(query)? {
             if let SimpleQueryMessage::Row(row) = message {
-                take(&Row { row, what })?;
+                take(&Row::new(row, what))?;
             }
         }
         Ok(())
@@ -75,19 +79,33 @@ pub(crate) async fn rows(client: &Client, what: &'static str, sql: &str) -> Resu
     Ok(messages
         .into_iter()
         .filter_map(|message| match message {
-            SimpleQueryMessage::Row(row) => Some(Row { row, what }),
+            SimpleQueryMessage::Row(row) => Some(Row::new(row, what)),
             _ => None,
         })
         .collect())
 }
 
 impl Row {
+    fn new(row: SimpleQueryRow, what: &'static str) -> Self {
+        Self { row, what, next: Cell::new(0) }
+    }
+
     fn unexpected(&self, column: &str, value: &str) -> CatalogError {
         CatalogError::Unexpected { what: self.what, column: column.to_owned(), value: value.to_owned() }
     }
 
     fn get(&self, column: &str) -> Result<Option<&str>, CatalogError> {
-        self.row.try_get(column).map_err(|source| CatalogError::Query { what: self.what, source })
+        let (columns, next) = (self.row.columns(), self.next.get());
+        let is_next = columns.get(next).is_some_and(|next| next.name() == column);
+        let place = if is_next { Some(next) } else { columns.iter().position(|other| other.name() == column) };
+        let value = match place {
+            Some(place) => {
+                self.next.set(place + 1);
+                self.row.try_get(place)
+            }
+            None => self.row.try_get(column),
+        };
+        value.map_err(|source| CatalogError::Query { what: self.what, source })
     }
 
     /// The text of a column, if it is not NULL.

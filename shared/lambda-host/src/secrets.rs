@@ -21,18 +21,29 @@ impl Secrets {
         let answer = answer
             .map_err(|error| match error.as_service_error() {
                 Some(refusal) => {
-                    anyhow!(
-                        "{}: {}",
-                        refusal.code().unwrap_or("refused"),
-                        refusal.message().unwrap_or("no reason given")
-                    )
+                    let code = refusal.code().unwrap_or("refused");
+                    anyhow!("{code}: {}{}", refusal.message().unwrap_or("no reason given"), hint(code))
                 }
                 // Without the debug text that the SDK's own chain would add: it holds the response, and so the secret.
-                None => anyhow!("{}", chain(&error)),
+                None => anyhow!(
+                    "{} HINT: See whether this network leads to Secrets Manager: in a VPC by an interface endpoint, or by NAT.",
+                    chain(&error)
+                ),
             })
             .with_context(|| format!("read the secret {id} from Secrets Manager"))?;
         let text = answer.secret_string.with_context(|| format!("the secret {id} is binary and not JSON text"))?;
         Ok(Zeroizing::new(text))
+    }
+}
+
+fn hint(code: &str) -> &'static str {
+    match code {
+        "AccessDeniedException" => {
+            " HINT: Let the function's role read this secret, and use the key that it is encrypted with if that is not the account's own."
+        }
+        "ResourceNotFoundException" => " HINT: Check the secret's ARN, its Region included.",
+        "InvalidSignatureException" => " HINT: Check the clock of this machine, and the credentials.",
+        _ => "",
     }
 }
 

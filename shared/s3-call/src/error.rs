@@ -22,7 +22,9 @@ pub enum CallError {
         request_id: Option<String>,
     },
     /// The connection failed, or the time was over.
-    #[error("S3 gave no answer")]
+    #[error(
+        "S3 gave no answer. HINT: See whether this network leads to S3: in a VPC by a gateway endpoint in the subnets' route tables, or by NAT"
+    )]
     NoAnswer(#[source] Box<dyn StdError + Send + Sync>),
     /// An answer that makes no sense, or an error within an answer that began as a success.
     #[error("S3's answer can't be read")]
@@ -51,6 +53,9 @@ fn hint(code: &str) -> &'static str {
         "NoSuchBucket" => ". HINT: Check the bucket's name.",
         "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException" => {
             ". HINT: Check the bucket's Region."
+        }
+        "RequestTimeTooSkewed" => {
+            ". HINT: The clock of this machine and S3's are more than 15 minutes apart: set this one by NTP."
         }
         "ExpiredToken" | "InvalidAccessKeyId" | "SignatureDoesNotMatch" => ". HINT: Check the credentials.",
         _ => "",

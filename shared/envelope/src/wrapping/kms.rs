@@ -103,10 +103,25 @@ fn words<E: std::error::Error + ProvideErrorMetadata + 'static, R: fmt::Debug + 
     error: &SdkError<E, R>,
 ) -> String {
     if let Some(code) = error.code() {
-        return format!("{code}: {}", error.message().unwrap_or("without a message"));
+        return format!("{code}: {}{}", error.message().unwrap_or("without a message"), hint(code));
     }
     let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    let causes = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    causes + " HINT: See whether this network leads to KMS: in a VPC by an interface endpoint, or by NAT."
+}
+
+fn hint(code: &str) -> &'static str {
+    match code {
+        "AccessDeniedException" => {
+            " HINT: See whether the role's policy and the key's both allow this call, with offsite-environment as in the key's policy."
+        }
+        "DisabledException" | "KMSInvalidStateException" => {
+            " HINT: Enable the key in its own account, or cancel its deletion there."
+        }
+        "NotFoundException" => " HINT: Check the key's ARN, its Region included.",
+        "InvalidSignatureException" => " HINT: Check the clock of this machine, and the credentials.",
+        _ => "",
+    }
 }
 
 fn data_key(plaintext: Option<Blob>) -> Result<DataKey, UnwrapError> {

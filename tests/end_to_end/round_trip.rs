@@ -93,7 +93,7 @@ async fn restore_leaves_an_existing_database_alone() {
 }
 
 #[tokio::test]
-async fn log_is_json_and_begins_with_the_speed_of_encryption() {
+async fn log_is_json_from_the_speed_of_encryption_to_the_metrics() {
     let site = Site::new(USUAL).await;
     let outcome = site.backup().invoke(&json!({})).await;
     let lines: Vec<serde_json::Value> = outcome
@@ -105,7 +105,10 @@ async fn log_is_json_and_begins_with_the_speed_of_encryption() {
     let report = outcome.report();
     assert!(report["peak_memory_bytes"].as_u64().unwrap() > 1 << 20);
     assert_eq!(report["warnings"][0]["code"], "only_wrapping_keys");
-    assert!(lines.last().unwrap()["report"].as_str().unwrap().contains(report["backup"].as_str().unwrap()));
+    let [.., said, measured] = &lines[..] else { panic!("{lines:?}") };
+    assert!(said["report"].as_str().unwrap().contains(report["backup"].as_str().unwrap()));
+    assert_eq!((&measured["Success"], &measured["Environment"]), (&json!(1), &json!(site.environment)));
+    assert_eq!(measured["StoredBytes"], report["stored_bytes"]);
 }
 
 #[tokio::test]

@@ -1,10 +1,13 @@
 //! An invocation: event → one backup → report.
 
 use anyhow::Result;
-use lambda_host::{Scheduled, Secrets, Variables, telemetry};
+use lambda_host::{Metric, Scheduled, Secrets, Variables, telemetry};
 use lambda_runtime::LambdaEvent;
 use pipeline::{DatabaseBackup, DatabaseBackupReport, Deadline, Progress};
 use serde::Serialize;
+use serde_json::Value;
+use time::OffsetDateTime;
+use time::serde::rfc3339;
 
 use crate::config::Config;
 
@@ -13,16 +16,37 @@ use crate::config::Config;
 pub(crate) struct Response {
     #[serde(flatten)]
     report: DatabaseBackupReport,
+    /// When the schedule meant the run to be.
+    #[serde(with = "rfc3339")]
+    scheduled: OffsetDateTime,
+    /// Why that is not the schedule's own word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
     peak_memory_bytes: Option<u64>,
 }
 
+impl Response {
+    /// What CloudWatch is told of the run.
+    pub(crate) fn counted(&self) -> Vec<(Metric, u64)> {
+        let Self { report, .. } = self;
+        vec![
+            (Metric::SourceBytes, report.source_bytes),
+            (Metric::StoredBytes, report.stored_bytes),
+            (Metric::Rows, report.rows),
+            (Metric::Sections, report.sections),
+            (Metric::Warnings, report.warnings.len() as u64),
+        ]
+    }
+}
+
 pub(crate) async fn handle(
-    event: LambdaEvent<Scheduled>,
+    event: LambdaEvent<Value>,
     aws: &aws_config::SdkConfig,
     variables: &Variables,
 ) -> Result<Response> {
     telemetry::log_speed();
     let LambdaEvent { payload, context } = event;
+    let scheduled = Scheduled::of(&payload, OffsetDateTime::now_utc());
     let config = Config::from_variables(variables)?;
     let secrets = Secrets::new(aws);
     let recipients = config.keys.recipients(aws, &secrets).await?;
@@ -33,14 +57,19 @@ pub(crate) async fn handle(
         recipients: &recipients,
         source: &source,
         dump: config.dump,
-        scheduled: payload.time(),
+        scheduled: Some(scheduled.time),
         lock: config.vault.lock(),
         deadline: Deadline::at(lambda_host::end_of(&context)),
         progress: progress.clone(),
         volume_bytes: config.volume_bytes,
     };
     let report = telemetry::heartbeat(|| (progress.done(), progress.expected()), backup.run()).await?;
-    let response = Response { report, peak_memory_bytes: lambda_host::peak_resident_bytes() };
+    let response = Response {
+        report,
+        scheduled: scheduled.time,
+        note: scheduled.note,
+        peak_memory_bytes: lambda_host::peak_resident_bytes(),
+    };
     tracing::info!(report = serde_json::to_string(&response)?, "backed up");
     Ok(response)
 }

@@ -1,10 +1,11 @@
 //! An invocation: event → one restore → report.
 
-use anyhow::{Result, bail};
-use lambda_host::{Secrets, Variables, telemetry};
+use anyhow::{Context, Result, bail};
+use lambda_host::{Metric, Secrets, Variables, telemetry};
 use lambda_runtime::LambdaEvent;
 use pipeline::{Deadline, Progress};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::config::Config;
 use crate::database;
@@ -19,6 +20,18 @@ pub(crate) struct Response {
     peak_memory_bytes: Option<u64>,
 }
 
+impl Response {
+    /// What CloudWatch is told of the run.
+    pub(crate) fn counted(&self) -> Vec<(Metric, u64)> {
+        match &self.report {
+            Report::Database(report) => {
+                vec![(Metric::Rows, report.restored.rows), (Metric::Sections, report.restored.sections)]
+            }
+            Report::Files(report) => vec![(Metric::Files, report.restored.written)],
+        }
+    }
+}
+
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum Report {
@@ -27,11 +40,12 @@ enum Report {
 }
 
 pub(crate) async fn handle(
-    event: LambdaEvent<Event>,
+    event: LambdaEvent<Value>,
     aws: &aws_config::SdkConfig,
     variables: &Variables,
 ) -> Result<Response> {
     let LambdaEvent { payload, context } = event;
+    let event = Event::deserialize(&payload).context("the event")?;
     let config = Config::from_variables(variables)?;
     let secrets = Secrets::new(aws);
     let run = Run {
@@ -42,7 +56,7 @@ pub(crate) async fn handle(
     };
     let progress = run.progress.clone();
     let restore = async {
-        Ok(match payload {
+        Ok(match event {
             Event::Database(event) => Report::Database(database::restore(event, &run, &config, &secrets).await?),
             Event::Files(event) => Report::Files(files::restore(event, &run, &config, aws).await?),
         })

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use envelope::{Identities, KmsRecipient, Recipients, RsaRecipient, WrappingKeys};
 
+use crate::region::{in_region, region_of};
 use crate::secrets::Secrets;
 use crate::variables::Variables;
 
@@ -39,7 +40,7 @@ impl KeySettings {
     pub async fn recipients(&self, config: &aws_config::SdkConfig, secrets: &Secrets) -> Result<Recipients> {
         let mut recipients = Recipients::new();
         if let Some(arn) = &self.kms_key {
-            recipients = recipients.kms(KmsRecipient::new(aws_sdk_kms::Client::new(config), arn.clone()));
+            recipients = recipients.kms(KmsRecipient::new(kms(config, arn), arn.clone()));
         }
         for (name, pem) in &self.rsa {
             recipients = recipients.rsa(RsaRecipient::from_pem(name, pem)?);
@@ -57,8 +58,8 @@ impl KeySettings {
     /// A key that can't be read, by name.
     pub async fn identities(&self, config: &aws_config::SdkConfig, secrets: &Secrets) -> Result<Identities> {
         let mut identities = Identities::new();
-        if self.kms_key.is_some() {
-            identities = identities.kms(aws_sdk_kms::Client::new(config));
+        if let Some(arn) = &self.kms_key {
+            identities = identities.kms(kms(config, arn));
         }
         if let Some(secret) = &self.wrapping_keys {
             identities = identities.wrapping_keys(self.wrapping_keys(secret, secrets).await?);
@@ -70,4 +71,9 @@ impl KeySettings {
         let json = secrets.read(secret).await?;
         WrappingKeys::from_json(&json).with_context(|| format!("the secret {secret} of the wrapping keys"))
     }
+}
+
+/// KMS where the key is: in the vault's Region, which need not be the function's.
+fn kms(config: &aws_config::SdkConfig, arn: &str) -> aws_sdk_kms::Client {
+    aws_sdk_kms::Client::new(&in_region(config, region_of(arn)))
 }

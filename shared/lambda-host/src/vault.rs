@@ -1,6 +1,7 @@
 use anyhow::{Context, Result};
 use vault::{Environment, LockPolicy, Vault};
 
+use crate::region::in_region;
 use crate::variables::Variables;
 
 /// Which vault, as the template's parameters say.
@@ -8,6 +9,7 @@ pub struct VaultSettings {
     bucket: String,
     environment: Environment,
     owner: Option<String>,
+    region: Option<String>,
     lock: LockPolicy,
 }
 
@@ -25,6 +27,7 @@ impl VaultSettings {
             bucket: variables.required("OFFSITE_VAULT_BUCKET")?.to_owned(),
             environment: variables.required("OFFSITE_ENVIRONMENT")?.parse().context("OFFSITE_ENVIRONMENT")?,
             owner: variables.optional("OFFSITE_VAULT_OWNER").map(str::to_owned),
+            region: variables.optional("OFFSITE_VAULT_REGION").map(str::to_owned),
             lock,
         })
     }
@@ -34,8 +37,9 @@ impl VaultSettings {
         self.lock
     }
 
-    /// A client of the vault with the function's own role.
+    /// A client of the vault with the function's own role, in the vault's Region.
     pub fn open(&self, config: &aws_config::SdkConfig) -> Vault {
+        let config = &in_region(config, self.region.as_deref());
         Vault::connect(config, &self.bucket, self.environment.clone(), self.owner.as_deref())
     }
 }

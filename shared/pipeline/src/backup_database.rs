@@ -87,14 +87,14 @@ impl DatabaseBackup<'_> {
 
         let tables = dumped.tables.iter().map(|table| (&table.schema, &table.table));
         totals.check(dumped.sections, tables).map_err(|what| Error::Incomplete { backup: id.to_string(), what })?;
-        let load = Load::of(&dumped);
+        let (sections, load) = (u64::from(dumped.sections), Load::of(&dumped));
         let manifest = about.manifest(&self, &id, volumes, &totals, dumped, lock);
         let publish = Publish { vault: self.vault, recipients: self.recipients, kind: Kind::Database, id: &id };
         let summary = self.deadline.publishing(publish.describe(&manifest)).await??;
         // The one commit point. Not under the deadline: a request that was given up might still be obeyed, and then "nothing was
         // published" would be a lie. It has seconds of retries of its own.
         self.vault.commit(&id, Kind::Database, &summary).await?;
-        Ok(DatabaseBackupReport::of(&manifest, &summary, load, clock.elapsed()))
+        Ok(DatabaseBackupReport::of(&manifest, &summary, sections, load, clock.elapsed()))
     }
 
     /// What must be settled before the first row is read: whether it can fit, what it is called, what restores must know.

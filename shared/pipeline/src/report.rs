@@ -31,6 +31,8 @@ pub struct DatabaseBackupReport {
     pub stored_bytes: u64,
     /// Volumes stored.
     pub volumes: u64,
+    /// Their parts that can be read alone.
+    pub sections: u64,
     /// Who can decrypt it.
     pub recipients: Vec<String>,
     /// What a person should know.
@@ -74,7 +76,7 @@ fn blocked(session: &pg_dump::BlockedSession) -> String {
 }
 
 impl DatabaseBackupReport {
-    pub(crate) fn of(manifest: &Manifest, summary: &Summary, load: Load, took: Duration) -> Self {
+    pub(crate) fn of(manifest: &Manifest, summary: &Summary, sections: u64, load: Load, took: Duration) -> Self {
         Self {
             status: "ok",
             backup: manifest.backup.to_string(),
@@ -85,6 +87,7 @@ impl DatabaseBackupReport {
             source_bytes: summary.source_bytes,
             stored_bytes: summary.bytes,
             volumes: summary.volumes.len() as u64,
+            sections,
             recipients: summary.recipients.clone(),
             warnings: manifest.warnings.clone(),
             load,

@@ -1,10 +1,19 @@
 use std::error::Error as StdError;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 use crate::error::{CallError, Raw};
 use crate::patience::Patience;
+
+/// Of all calls of this process.
+static RETRIES: AtomicU64 = AtomicU64::new(0);
+
+/// How often a call of this process was tried again so far.
+pub fn retries() -> u64 {
+    RETRIES.load(Ordering::Relaxed)
+}
 
 /// A call that failed for good.
 #[derive(Debug)]
@@ -63,6 +72,7 @@ impl<'a> Tries<'a> {
         if !error.passing() || self.tries >= self.patience.tries {
             return Err(Failure { tries: self.tries, error, ambiguous: self.ambiguous });
         }
+        RETRIES.fetch_add(1, Ordering::Relaxed);
         let throttled = matches!(error.code(), "SlowDown" | "TooManyRequests");
         tokio::time::sleep(pause(self.patience, self.tries, throttled)).await;
         Ok(())

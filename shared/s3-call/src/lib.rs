@@ -6,6 +6,6 @@ mod call;
 mod error;
 mod patience;
 
-pub use call::{Failure, Tries, call};
+pub use call::{Failure, Tries, call, retries};
 pub use error::CallError;
 pub use patience::Patience;

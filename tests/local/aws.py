@@ -4,6 +4,7 @@ Functions inherit its environment. So they find S3 at the vault and all else her
 of the local stack.
 """
 
+import hashlib
 import json
 import os
 import urllib.request
@@ -14,15 +15,17 @@ import process
 import vault
 
 NAME = "aws"
+LAUNCHER = place.HERE / "ministack_amended.py"
 
 
 def up(say) -> dict:
     s3 = vault.up(say)["endpoint"]
     running = process.read_record(NAME)
-    if running and running["s3_endpoint"] == s3:
+    facts = {"s3_endpoint": s3, "launcher": hashlib.sha256(LAUNCHER.read_bytes()).hexdigest()}
+    if running and facts.items() <= running.items():
         return running
     if running:
-        say("ending ministack, whose functions still look for an earlier vault")
+        say("ending ministack, whose functions still look for an earlier vault, or which was started otherwise")
         process.end(NAME, running)
     folder = pinned.venv("ministack", say)
     data = place.local_dir() / "ministack"
@@ -39,8 +42,8 @@ def up(say) -> dict:
 
     say("starting ministack")
     return process.start(
-        NAME, [str(folder / "bin/python"), str(place.HERE / "ministack_encryption_context.py")],
-        {"endpoint": endpoint, "s3_endpoint": s3}, ready, cwd=data,
+        NAME, [str(folder / "bin/python"), str(LAUNCHER)],
+        {"endpoint": endpoint, **facts}, ready, cwd=data,
         env={
             "PATH": os.environ["PATH"],
             "HOME": str(data),

@@ -136,14 +136,14 @@ class Demo:
             "DatabaseSecret": self.secret(f"{STACK}-database", {
                 "engine": "postgres", "host": "127.0.0.1", "port": self.server["port"], "username": "postgres",
                 "password": self.server["password"], "dbname": "shop"}),
-            "FilesBucket": self.bucket, "SslRootCertificate": Path(self.server["ca"]).read_text(), "Architecture": "x86_64", **self.recipients()}
+            "FilesBucket": self.bucket, "RestoreFunction": "true", "AlarmEmail": "you@example.com", "SslRootCertificate": Path(self.server["ca"]).read_text(), "Architecture": "x86_64", **self.recipients()}
         # JSON is YAML; and sam reads the file, because PEM texts are no words for a command line.
         file = self.state / "parameters.yaml"
         process.write_private(file, json.dumps(parameters, indent=2))
         artifacts = f"{STACK}-artifacts"
         self.aws("s3api", "create-bucket", "--bucket", artifacts, show=False, env=self.deploy_env)
         argv = ["sam", "deploy", "--template-file", self.built / "template.yaml", "--stack-name", STACK, "--s3-bucket", artifacts,
-                "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-fail-on-empty-changeset",
+                "--capabilities", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND", "--no-confirm-changeset", "--no-fail-on-empty-changeset",
                 "--parameter-overrides", f"file://{file}"]
         command(argv)
         run_shown(argv, self.state / "deploy.log", env=self.deploy_env, cwd=place.CHECKOUT)

@@ -52,6 +52,7 @@ def steps() -> dict:
         "local stack": lambda: [sys.executable, str(place.HERE / "stack.py"), "up", "all"],
         "build": lambda: ["cargo", "build", "--workspace", "--quiet"],  # the tests start the functions' programs
         "rust": lambda: ["cargo", "test", "--workspace", "--no-fail-fast"],
+        "deployment": lambda: [sys.executable, str(place.CHECKOUT / "tests/deploy/run.py")],
         "regression": lambda: [sys.executable, str(place.CHECKOUT / "tests/regression/run.py")],
         "demo": lambda: [sys.executable, str(place.CHECKOUT / "tests/demo/demo.py")],
     }

@@ -3,6 +3,7 @@
 
 mod command_line;
 mod cut_ciphertext;
+mod database_role;
 mod files;
 mod files_command_line;
 mod files_refused;
@@ -12,6 +13,7 @@ mod refused_source;
 mod refused_vault;
 mod roles;
 mod round_trip;
+mod runbook;
 mod stock_tools;
 
 /// A schema with something of most kinds that an application holds, and rows that need more than one frame.

@@ -17,8 +17,8 @@ class Alarms(unittest.TestCase):
         self.there = set().union(*(pages.alarms(template.read_text()) for template in pages.TEMPLATES))
 
     def test_every_alarm_is_explained(self):
-        self.assertTrue(self.there)
-        self.assertEqual(set(), self.there - pages.alarm_table(pages.RUNBOOK.read_text()))
+        self.assertGreater(len(self.there), 10)
+        self.assertEqual(self.there, pages.alarm_table(pages.RUNBOOK.read_text()))
 
     def test_alarm_that_nobody_explained_is_noticed(self):
         changed = "Resources:\n  Surprise:\n    Type: AWS::CloudWatch::Alarm\n  Told:\n    # why\n    Type: AWS::Events::Rule\n"
@@ -34,6 +34,21 @@ class Parameters(unittest.TestCase):
                 for name in re.findall(r"\b([A-Z]\w+)=", command.split("--parameter-overrides")[1])]
         self.assertIn("AcceptBackups", used)
         self.assertEqual(set(), set(used) - known)
+
+    def test_every_parameter_in_the_example_is_one_of_the_application_s(self):
+        known = pages.parameters(pages.CHECKOUT / "template.yaml")
+        example, = pages.blocks(pages.RUNBOOK.read_text(), "yaml")
+        used = set(re.findall(r"^(\w+):", example, flags=re.M))
+        self.assertIn("VaultBucket", used)
+        self.assertEqual(set(), used - known)
+
+    def test_every_output_that_the_page_names_is_there(self):
+        text = "".join(template.read_text().partition("\nOutputs:\n")[2] for template in pages.TEMPLATES)
+        named = set(re.findall(r"(?:outputs?|Run the outputs?) `(\w+)`(?:, which[^`]*`(\w+)`)?", pages.RUNBOOK.read_text()))
+        names = {name for pair in named for name in pair if name}
+        self.assertGreaterEqual(names, {"BackUpDatabase", "RestoreDatabase"})
+        for name in names:
+            self.assertRegex(text, rf"(?m)^  {name}:$")
 
 
 class Links(unittest.TestCase):

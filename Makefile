@@ -1,7 +1,7 @@
 # Needs Rust, Python 3.11 or newer, Node and a C compiler. All else is installed into .local/, which may be deleted.
 PYTHON ?= python3
 
-.PHONY: help demo test regression bench smoke-aws stack-up stack-down clean
+.PHONY: help demo test regression bench deploy smoke-aws stack-up stack-down clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -17,6 +17,9 @@ regression: ## dump what PostgreSQL's own tests leave behind, and bring it back
 
 bench: ## speed and memory against pg_dump, openssl and an older way to back up files
 	@$(PYTHON) tests/bench/run.py
+
+deploy: ## build for Lambda and deploy, guided; ARGUMENTS="--stack NAME --parameters parameters.yaml" asks nothing
+	@$(PYTHON) infra/deploy.py $(ARGUMENTS)
 
 smoke-aws: ## show in your own AWS accounts what servers on one machine can't; see docs/not-proven-here.md
 	@$(PYTHON) tests/smoke_aws/smoke.py $(ARGS)

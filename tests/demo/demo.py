@@ -14,9 +14,10 @@ import sys
 import time
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "local")]
+sys.path[:0] = [str(Path(__file__).resolve().parent), *(str(Path(__file__).resolve().parents[1] / part) for part in ("local", "deploy"))]
 
 import console  # noqa: E402
+import glibc  # noqa: E402
 import dumps  # noqa: E402
 import pinned  # noqa: E402
 import place  # noqa: E402
@@ -99,6 +100,9 @@ class Demo:
         argv = ["sam", "build", "--beta-features", "--parameter-overrides", "Architecture=x86_64", "--build-dir", self.built]
         command(argv, "CARGO_LAMBDA_COMPILER=cargo")
         run_shown(argv, self.state / "build.log", env=self.env, cwd=place.CHECKOUT)
+        newer = sorted({version for program in self.built.glob("*/bootstrap") for version in glibc.too_new(program)})
+        if newer:
+            say(f"these programs need glibc {', '.join(newer)}: they run here, and not on Lambda. `make deploy` builds with zig")
 
     def secret(self, name: str, value: dict) -> str:
         """Makes or replaces a secret, by a file so that it never is an argument; its ARN."""

@@ -22,7 +22,7 @@ deploy: ## build for Lambda and deploy, guided; ARGUMENTS="--stack NAME --parame
 	@$(PYTHON) infra/deploy.py $(ARGUMENTS)
 
 smoke-aws: ## show in your own AWS accounts what servers on one machine can't; see docs/not-proven-here.md
-	@$(PYTHON) tests/smoke_aws/smoke.py $(ARGS)
+	@$(PYTHON) tests/smoke_aws/smoke.py $(ARGUMENTS)
 
 stack-up: ## start PostgreSQL 13 to 18, S3 and Lambda on this machine
 	@$(PYTHON) tests/local/stack.py up

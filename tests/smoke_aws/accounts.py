@@ -140,7 +140,7 @@ class Accounts:
         del self.left[:1]
         buckets = [*([self.bucket] if self.bucket else []), *logs]
         self.leaves(f"account {self.chosen.vault_account}: the buckets {', '.join(buckets)}. The lock ends in a day, and the lifecycle empties the first within 3 days. "
-                    f"Then: make smoke-aws ARGS='… --finish {','.join(buckets)}'")
+                    f"Then: make smoke-aws ARGUMENTS='… --finish {','.join(buckets)}'")
 
 
 def finish(accounts: Accounts, buckets: list) -> None:

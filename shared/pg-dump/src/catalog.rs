@@ -27,7 +27,7 @@ pub(crate) use rows::{Reader, Row, rows};
 
 use crate::depend::Subject;
 use crate::emit::{Emitted, Item, Pass, Section};
-use crate::inventory;
+use crate::inventory::{self, Present};
 use crate::object::ObjectId;
 use crate::roles::{self, Roles};
 use crate::selection::Selection;
@@ -93,19 +93,25 @@ impl Catalog {
     ) -> Result<Self, CatalogError> {
         let (database, version) = properties::read(client).await?;
         let reader = Reader::new(client, beside, version);
-        let mut model = Model::read(&reader).await?;
+        let at_once = &reader.beside();
+        let (mut model, present) = tokio::try_join!(biased; Model::read(&reader), Present::read(at_once))?;
         model.select(selection, unread);
-        Self::of(&reader, database, &model).await
+        Self::of(&reader, database, &model, &present).await
     }
 
     /// Tells a model, and looks whether it was all.
-    async fn of(reader: &Reader<'_>, database: DatabaseProperties, model: &Model) -> Result<Self, CatalogError> {
+    async fn of(
+        reader: &Reader<'_>,
+        database: DatabaseProperties,
+        model: &Model,
+        present: &Present,
+    ) -> Result<Self, CatalogError> {
         let version = reader.version;
         let mut graph = depend::build(model);
         let order = sort::sort(&mut graph)?;
         let emitted = tell::all(model, &graph, &order)?;
         let (tables, sequences) = data::read(model, &graph, &order);
-        let not_dumped = inventory::missing(reader, model, &emitted, &tables, &sequences).await?;
+        let not_dumped = inventory::missing(reader, present, model, &emitted, &tables, &sequences).await?;
         if !not_dumped.is_empty() && !model.selection.allow_partial {
             return Err(CatalogError::NotDumped(not_dumped));
         }

@@ -34,9 +34,29 @@ const PARTS: [u32; 10] = [
     class::STATISTICS,
 ];
 
+/// What there is, whatever the dumper knows of it.
+pub(crate) struct Present {
+    objects: Vec<ObjectId>,
+    /// Objects that come with others.
+    coming: HashSet<ObjectId>,
+    /// What could not be looked at.
+    unreadable: Vec<String>,
+}
+
+impl Present {
+    /// Of the whole database, from nothing but catalogs: it may be read beside the definitions.
+    pub(crate) async fn read(reader: &Reader<'_>) -> Result<Self, CatalogError> {
+        let coming = by_themselves(reader).await?;
+        let mut unreadable = Vec::new();
+        let objects = objects(reader, &mut unreadable).await?;
+        Ok(Self { objects, coming, unreadable })
+    }
+}
+
 /// Compares what there is with what was told: the names of all that is asked for and missing.
 pub(crate) async fn missing(
     reader: &Reader<'_>,
+    present: &Present,
     model: &Model,
     emitted: &Emitted,
     tables: &[TableData],
@@ -44,16 +64,16 @@ pub(crate) async fn missing(
 ) -> Result<Vec<String>, CatalogError> {
     let asked = Asked::read(reader, model.selection()).await?;
     let mut missing: BTreeSet<ObjectId> = BTreeSet::new();
-    let mut names: Vec<String> = emitted.refused.clone();
+    let mut names: Vec<String> = emitted.refused.iter().chain(&present.unreadable).cloned().collect();
 
-    let coming = by_themselves(reader).await?;
-    for id in objects(reader, &mut names).await? {
-        if !emitted.told.contains(&id) && !coming.contains(&id) && !asked.leaves_out(id) {
-            missing.insert(id);
+    let coming = &present.coming;
+    for id in &present.objects {
+        if !emitted.told.contains(id) && !coming.contains(id) && !asked.leaves_out(*id) {
+            missing.insert(*id);
         }
     }
     names.extend(describe(reader, &missing).await?);
-    names.extend(privileges::missing(reader, emitted, &asked, &coming, &missing).await?);
+    names.extend(privileges::missing(reader, emitted, &asked, coming, &missing).await?);
     if asked.is_of_no_table() {
         names.extend(subscriptions(reader, emitted).await?);
     }

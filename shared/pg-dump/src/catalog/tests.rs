@@ -48,6 +48,10 @@ const SCHEMA: &str = "CREATE SCHEMA app; CREATE EXTENSION citext; \
     GRANT ALL ON FOREIGN DATA WRAPPER fo TO PUBLIC; REVOKE ALL ON FUNCTION citextin(cstring) FROM PUBLIC; \
     SELECT lo_create(4242); GRANT SELECT ON LARGE OBJECT 4242 TO PUBLIC; COMMENT ON COLUMN t.b IS 'said'; COMMENT ON INDEX of_t IS 'said';";
 
+async fn of(reader: &Reader<'_>, properties: &DatabaseProperties, model: &Model) -> Result<Catalog, CatalogError> {
+    Catalog::of(reader, properties.clone(), model, &Present::read(reader).await?).await
+}
+
 /// Something that the dumper does not see, and how the inventory names it.
 type Hidden = (&'static str, fn(&mut Model), &'static str);
 
@@ -209,7 +213,7 @@ async fn a_kind_that_the_dumper_does_not_see_is_named_by_the_inventory() {
     for (kind, hide, name) in HIDDEN {
         let mut model = Model::read(&reader).await.unwrap();
         hide(&mut model);
-        match Catalog::of(&reader, properties.clone(), &model).await {
+        match of(&reader, &properties, &model).await {
             Err(CatalogError::NotDumped(names)) => {
                 assert!(names.iter().any(|named| named.contains(name)), "{kind}: {names:?}");
             }
@@ -258,7 +262,7 @@ async fn a_selected_tables_parts_are_missed_and_nothing_else_is() {
             let mut model = Model::read(&reader).await.unwrap();
             hide(&mut model);
             model.select(selection, &[]);
-            let found = Catalog::of(&reader, properties.clone(), &model).await;
+            let found = of(&reader, &properties, &model).await;
             let named = match &found {
                 Err(CatalogError::NotDumped(names)) => names.iter().any(|named| named.starts_with(name)),
                 Err(error) => panic!("{kind}: {error}"),
@@ -293,7 +297,7 @@ async fn rows_that_the_dumper_does_not_see_are_named_without_definitions_too() {
             model.large_objects.clear();
         }
         model.select(Selection { content: Content::Data, ..Selection::default() }, &[]);
-        match Catalog::of(&reader, properties.clone(), &model).await {
+        match of(&reader, &properties, &model).await {
             Err(CatalogError::NotDumped(names)) => assert_eq!(names, [name]),
             other => panic!("{hidden}: {:?}", other.err()),
         }

@@ -73,13 +73,11 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Relation>,
          c.relpersistence AS persistence, CASE WHEN c.reloftype <> 0 THEN format_type(c.reloftype, NULL) END AS of_type, \
          c.relrowsecurity AS row_security, c.relforcerowsecurity AS force_row_security, c.relreplident AS replica_identity, \
          CASE WHEN c.relispartition THEN pg_get_expr(c.relpartbound, 0) END AS partition_bound, \
-         CASE WHEN c.relkind = 'p' THEN pg_get_partkeydef(c.oid) END AS partition_key, \
          m.amname AS access_method, coalesce(s.spcname, '') AS tablespace, \
          array_remove(array_remove(c.reloptions, 'check_option=local'), 'check_option=cascaded') AS options, \
          t.reloptions AS toast_options, \
          CASE WHEN 'check_option=local' = ANY (c.reloptions) THEN 'LOCAL' \
               WHEN 'check_option=cascaded' = ANY (c.reloptions) THEN 'CASCADED' END AS check_option, \
-         CASE WHEN c.relkind IN ('v', 'm') AND c.oid >= 16384 THEN pg_get_viewdef(c.oid) END AS query, \
          fs.srvname AS server, \
          CASE WHEN c.relkind = 'f' THEN array_to_string(ARRAY(SELECT quote_ident(option_name) || ' ' || quote_literal(option_value) \
              FROM pg_options_to_table(f.ftoptions) ORDER BY option_name), E',\\n    ') END AS server_options, \
@@ -108,13 +106,37 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Relation>,
         Ok(())
     };
     let beside = reader.beside();
-    let ((), columns) = tokio::try_join!(biased; reader.each("tables", sql, take), column::read(&beside))?;
+    let ((), columns, definitions) =
+        tokio::try_join!(biased; beside.each("tables", sql, take), column::read(&beside), definitions(reader))?;
     for (relation, columns) in columns {
         if let Some(relation) = relations.get_mut(&relation) {
             relation.columns = columns;
         }
     }
+    for (relation, definition) in definitions {
+        if let Some(relation) = relations.get_mut(&relation) {
+            (relation.query, relation.partition_key) = (definition.query, definition.partition_key);
+        }
+    }
     Ok(relations)
+}
+
+/// What only the server can put into words, under a lock on the relation.
+struct Definition {
+    query: Option<String>,
+    partition_key: Option<String>,
+}
+
+async fn definitions(reader: &Reader<'_>) -> Result<Vec<(u32, Definition)>, CatalogError> {
+    let sql = "SELECT c.oid, c.relname AS name, CASE WHEN c.relkind = 'p' THEN pg_get_partkeydef(c.oid) END AS partition_key, \
+         CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END AS query \
+         FROM pg_class c WHERE c.relkind IN ('p', 'v', 'm') AND c.relpersistence <> 't' AND c.oid >= 16384";
+    let definition = |row: &Row| {
+        let query = row.checked("query", sql_text::check_statement)?;
+        let query = query.map(|query| query.strip_suffix(';').map(str::to_owned).unwrap_or(query));
+        Ok((row.oid("oid")?, Definition { query, partition_key: row.fragment("partition_key")? }))
+    };
+    reader.rows("tables", sql).await?.iter().map(definition).collect()
 }
 
 fn relation(reader: &Reader<'_>, row: &Row) -> Result<Relation, CatalogError> {
@@ -132,9 +154,6 @@ fn relation(reader: &Reader<'_>, row: &Row) -> Result<Relation, CatalogError> {
     if !of_toast.is_empty() {
         options = if options.is_empty() { of_toast } else { format!("{options}, {of_toast}") };
     }
-    let query = row
-        .checked("query", sql_text::check_statement)?
-        .map(|query| query.strip_suffix(';').map(str::to_owned).unwrap_or(query));
     Ok(Relation {
         oid: row.oid("oid")?,
         kind: match row.letter("kind")? {
@@ -156,12 +175,12 @@ fn relation(reader: &Reader<'_>, row: &Row) -> Result<Relation, CatalogError> {
         force_row_security: row.flag("force_row_security")?,
         replica_identity: row.letter("replica_identity")?,
         partition_bound: row.fragment("partition_bound")?,
-        partition_key: row.fragment("partition_key")?,
+        partition_key: None,
         access_method: row.optional("access_method")?,
         tablespace: row.text("tablespace")?,
         options,
         check_option: row.optional("check_option")?,
-        query,
+        query: None,
         server: row
             .optional("server")?
             .map(|server| Ok((server, row.fragment("server_options")?.unwrap_or_default())))

@@ -1,5 +1,6 @@
 //! A bucket: the source of an archive, or where files are restored into.
 
+mod blank_key;
 mod list;
 mod object;
 mod read;
@@ -11,7 +12,9 @@ use s3_call::{CallError, Failure, Patience};
 
 use crate::error::{Error, chain};
 use crate::problem::ProblemKind;
+use blank_key::TrueKeys;
 
+pub(crate) use blank_key::sendable;
 pub use list::Estimate;
 pub(crate) use list::{Listed, Pages};
 pub(crate) use object::{Head, Pin, Whole};
@@ -40,11 +43,13 @@ impl Bucket {
         if config.endpoint_url().is_some() {
             builder = builder.force_path_style(true);
         }
-        Self::build(Client::from_conf(builder.build()), name, owner, Patience::default())
+        let client = Client::from_conf(builder.interceptor(TrueKeys).build());
+        Self::build(client, name, owner, Patience::default())
     }
 
     /// The bucket as `client` reaches it. The client's retries and timeouts are replaced by [`Patience`].
     pub fn new(client: Client, name: &str) -> Self {
+        let client = Client::from_conf(client.config().to_builder().interceptor(TrueKeys).build());
         Self::build(client, name, None, Patience::default())
     }
 

@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use super::{Condition, Decision, Outcome, Overwrite};
 use crate::error::{chain, tried};
 use crate::record::{FileRecord, Headers};
-use crate::source::{Bucket, PIECE, Pin};
+use crate::source::{Bucket, PIECE, Pin, sendable};
 use upload::Upload;
 
 pub(crate) struct BucketTarget {
@@ -34,7 +34,7 @@ macro_rules! with_headers {
         $request
             .bucket(&place.name)
             .set_expected_bucket_owner(place.owner.clone())
-            .key(&record.key)
+            .key($crate::source::sendable(&record.key))
             .set_content_type(headers.content_type)
             .set_content_encoding(headers.content_encoding)
             .set_content_language(headers.content_language)
@@ -123,7 +123,7 @@ impl BucketTarget {
                 .head_object()
                 .bucket(&place.name)
                 .set_expected_bucket_owner(place.owner.clone())
-                .key(key)
+                .key(sendable(key))
                 .checksum_mode(ChecksumMode::Enabled)
                 .send()
         })

@@ -9,7 +9,7 @@ use aws_sdk_s3::types::ChecksumMode;
 use bytes::{Bytes, BytesMut};
 use s3_call::{CallError, Tries, call};
 
-use super::{Bucket, Head, Pin, Unread, Whole};
+use super::{Bucket, Head, Pin, Unread, Whole, sendable};
 
 /// An object up to this size is one GET; a larger one is ranges of it.
 pub(crate) const PIECE: u64 = 8 << 20;
@@ -129,7 +129,7 @@ impl Bucket {
                 .get_object_tagging()
                 .bucket(&place.name)
                 .set_expected_bucket_owner(place.owner.clone())
-                .key(key)
+                .key(sendable(key))
                 .set_version_id(head.pin.version.clone())
                 .send()
         });
@@ -154,7 +154,7 @@ impl Bucket {
                 .head_object()
                 .bucket(&place.name)
                 .set_expected_bucket_owner(place.owner.clone())
-                .key(key)
+                .key(sendable(key))
                 .if_match(&pin.etag)
                 .set_version_id(pin.version.clone())
                 .checksum_mode(ChecksumMode::Enabled)
@@ -175,7 +175,7 @@ impl Bucket {
                 .get_object_tagging()
                 .bucket(&place.name)
                 .set_expected_bucket_owner(place.owner.clone())
-                .key(key)
+                .key(sendable(key))
                 .set_version_id(version.map(str::to_owned))
                 .send()
         });
@@ -199,7 +199,7 @@ impl Bucket {
 
     fn request(&self, key: &str) -> GetObjectFluentBuilder {
         let place = &*self.place;
-        place.client.get_object().bucket(&place.name).set_expected_bucket_owner(place.owner.clone()).key(key)
+        place.client.get_object().bucket(&place.name).set_expected_bucket_owner(place.owner.clone()).key(sendable(key))
     }
 
     /// Exactly so many bytes, and no pause that is too long.

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::http::HttpRequest;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::StorageClass;
 use bytes::{Bytes, BytesMut};
@@ -47,12 +48,28 @@ pub(crate) fn text(length: usize) -> Vec<u8> {
     b"All work and no play makes Jack a dull boy.\n".iter().copied().cycle().take(length).collect()
 }
 
+const BLANK: &str = "the-blank-key";
+
+/// The SDK takes a key of white space for missing.
+fn sendable(key: &str) -> &str {
+    if key.trim().is_empty() { BLANK } else { key }
+}
+
+/// Makes a request for [`BLANK`] one for a key of white space.
+fn unblank(key: &str) -> impl Fn(&mut HttpRequest) + Send + Sync + 'static {
+    let encoded: String = key.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    move |request| {
+        let uri = request.uri().replace(BLANK, &encoded);
+        request.set_uri(uri).expect("a URI");
+    }
+}
+
 pub(crate) async fn put(bucket: &str, key: &str, object: &Object) {
     let Object { bytes, headers, tags, storage_class } = object.clone();
     let request = client()
         .put_object()
         .bucket(bucket)
-        .key(key)
+        .key(sendable(key))
         .body(ByteStream::from(bytes))
         .set_content_type(headers.content_type)
         .set_content_encoding(headers.content_encoding)
@@ -65,7 +82,9 @@ pub(crate) async fn put(bucket: &str, key: &str, object: &Object) {
     let query: Vec<_> = tags.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let request = request.set_tagging((!query.is_empty()).then(|| query.join("&")));
     let expires = headers.expires;
+    let blank = unblank(key);
     let request = request.customize().mutate_request(move |request| {
+        blank(request);
         if let Some(expires) = expires.clone() {
             request.headers_mut().insert("expires", expires);
         }
@@ -94,8 +113,10 @@ pub(crate) async fn tree(bucket: &str) -> Tree {
 }
 
 async fn get(client: &Client, bucket: &str, key: String) -> (String, Object) {
-    let got = client.get_object().bucket(bucket).key(&key).send().await.expect("get");
-    let tags = client.get_object_tagging().bucket(bucket).key(&key).send().await.expect("get tags").tag_set;
+    let got = client.get_object().bucket(bucket).key(sendable(&key));
+    let got = got.customize().mutate_request(unblank(&key)).send().await.expect("get");
+    let tags = client.get_object_tagging().bucket(bucket).key(sendable(&key));
+    let tags = tags.customize().mutate_request(unblank(&key)).send().await.expect("get tags").tag_set;
     let object = Object {
         headers: Headers {
             content_type: got.content_type,

@@ -44,6 +44,10 @@ fn hostile() -> Tree {
         ".",
         "-rf",
         "~",
+        " ",
+        "\t",
+        "\u{a0}\n",
+        "offsite-stands-for-20",
         &long,
     ];
     keys.iter().map(|key| ((*key).to_owned(), Object::of(format!("the bytes of {key:?}")))).collect()

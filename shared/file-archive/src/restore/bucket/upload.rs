@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use super::{BucketTarget, told, with_headers};
 use crate::record::FileRecord;
 use crate::restore::{Condition, Outcome};
-use crate::source::Bucket;
+use crate::source::{Bucket, sendable};
 
 /// Parts on their way, each in memory.
 const SENDING: usize = 3;
@@ -80,7 +80,7 @@ impl Upload {
                     .upload_part()
                     .bucket(&place.name)
                     .set_expected_bucket_owner(place.owner.clone())
-                    .key(&key)
+                    .key(sendable(&key))
                     .upload_id(&id)
                     .part_number(number)
                     .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
@@ -133,7 +133,7 @@ impl Upload {
                 .complete_multipart_upload()
                 .bucket(&place.name)
                 .set_expected_bucket_owner(place.owner.clone())
-                .key(key)
+                .key(sendable(key))
                 .upload_id(self.open.id.clone().unwrap_or_default())
                 .set_if_none_match(self.condition.missing())
                 .set_if_match(self.condition.is())
@@ -179,7 +179,7 @@ async fn abort(bucket: Arc<Bucket>, key: String, id: String) {
             .abort_multipart_upload()
             .bucket(&place.name)
             .set_expected_bucket_owner(place.owner.clone())
-            .key(&key)
+            .key(sendable(&key))
             .upload_id(&id)
             .send()
     })

@@ -24,7 +24,11 @@ impl BucketSettings {
     /// If no bucket is set.
     pub fn open(&self, config: &aws_config::SdkConfig) -> Result<Bucket> {
         let name = self.name.as_deref();
-        let name = name.ok_or_else(|| anyhow::anyhow!("the environment variable OFFSITE_FILES_BUCKET is missing"))?;
+        let name = name.ok_or_else(|| {
+            anyhow::anyhow!(
+                "the environment variable OFFSITE_FILES_BUCKET is not set. HINT: The template sets it from its parameter FilesBucket."
+            )
+        })?;
         Ok(Bucket::connect(config, name, self.owner.as_deref()))
     }
 

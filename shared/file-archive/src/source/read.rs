@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::get_object::builders::GetObjectFluentBuilder;
+use aws_sdk_s3::operation::get_object_tagging::GetObjectTaggingOutput;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::types::ChecksumMode;
 use bytes::{Bytes, BytesMut};
-use s3_call::{CallError, Tries, call};
+use s3_call::{CallError, Failure, Tries, call};
 
 use super::{Bucket, Head, Pin, Unread, Whole, sendable};
 
@@ -122,17 +123,7 @@ impl Bucket {
         if !head.tagged {
             return Ok(());
         }
-        let place = &*self.place;
-        let answer = call(&place.patience, || {
-            place
-                .client
-                .get_object_tagging()
-                .bucket(&place.name)
-                .set_expected_bucket_owner(place.owner.clone())
-                .key(sendable(key))
-                .set_version_id(head.pin.version.clone())
-                .send()
-        });
+        let answer = self.tags(key, head.pin.version.as_deref());
         let answer = answer.await.map_err(|failure| match failure.error.status() {
             Some(404) => Unread::Changed(failure.error.to_string()),
             _ => Unread::of(failure, || self.act("get the tags of", key)),
@@ -168,8 +159,16 @@ impl Bucket {
 
     /// Whether tags may be read: S3 does not say that there are any to those who may not.
     pub(crate) async fn may_read_tags(&self, key: &str, version: Option<&str>) -> Result<(), CallError> {
+        match self.tags(key, version).await {
+            Err(failure) if failure.error.status() == Some(403) => Err(failure.error),
+            // Anything else is not about rights.
+            _ => Ok(()),
+        }
+    }
+
+    async fn tags(&self, key: &str, version: Option<&str>) -> Result<GetObjectTaggingOutput, Failure> {
         let place = &*self.place;
-        let answer = call(&place.patience, || {
+        call(&place.patience, || {
             place
                 .client
                 .get_object_tagging()
@@ -178,12 +177,8 @@ impl Bucket {
                 .key(sendable(key))
                 .set_version_id(version.map(str::to_owned))
                 .send()
-        });
-        match answer.await {
-            Err(failure) if failure.error.status() == Some(403) => Err(failure.error),
-            // Anything else is not about rights.
-            _ => Ok(()),
-        }
+        })
+        .await
     }
 
     /// Whether an object could be read, by one byte of it; and which version that would be.

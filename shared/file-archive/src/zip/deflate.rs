@@ -12,7 +12,10 @@ use super::layout::Method;
 const LEVEL: u32 = 1;
 /// What doesn't shrink below this share is taken for incompressible.
 const WORTH: (usize, usize) = (31, 32);
-const SAMPLE: usize = 16 << 10;
+const SAMPLE: usize = 4 << 10;
+/// A sample is taken of so many bytes, between the least and the most of them.
+const SAMPLED: usize = 128 << 10;
+const SAMPLES: (usize, usize) = (3, 16);
 const STORED_BLOCK: usize = 0xffff;
 
 /// Ends a stream of pieces: an empty block that says it is the last.
@@ -77,13 +80,16 @@ fn deflated(bytes: &[u8], flush: FlushCompress) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(out))
 }
 
-/// Three samples tell: most of what doesn't compress is an image, a film or an archive, and is so from beginning to end.
+/// Samples tell: most of what doesn't compress is an image, a film or an archive, and is so from beginning to end. To deflate
+/// that takes more than twice as long as to deflate a text.
 fn hopeless(bytes: &[u8]) -> io::Result<bool> {
     if bytes.len() < 8 * SAMPLE {
         return Ok(false);
     }
-    let mut out = Vec::with_capacity(SAMPLE + 1024);
-    for start in [0, bytes.len() / 2, bytes.len() - SAMPLE] {
+    let samples = (bytes.len() / SAMPLED).clamp(SAMPLES.0, SAMPLES.1);
+    let mut out = Vec::with_capacity(2 * SAMPLE);
+    for number in 0..samples {
+        let start = (bytes.len() - SAMPLE) / (samples - 1) * number;
         out.clear();
         compress(&bytes[start..start + SAMPLE], FlushCompress::Finish, &mut out)?;
         if out.len() < worth(SAMPLE) {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use envelope::{Encryptor, Recipients};
-use file_archive::{Archive, ArchiveOptions, Bucket, Estimate};
+use file_archive::{Archive, ArchiveOptions, Bucket, Estimate, VolumeTotals};
 use futures_util::{Stream, StreamExt, stream};
 use time::OffsetDateTime;
 use tokio_util::io::StreamReader;
@@ -93,11 +93,8 @@ impl FilesBackup<'_> {
                 .await
                 .map_err(|source| Error::Envelope { part: format!("encrypt {part} of backup {id}"), source })?;
             stored.push(self.vault.write_volume(id, Kind::Files, number, "zip", encrypted).await?);
-            let (passed, made) = (passed.into_inner(), archive.volumes().last().map(|volume| volume.zip_bytes));
-            if made != Some(passed) || archive.volumes().len() != stored.len() {
-                let what = format!("the archive made {made:?} bytes of {part}, and {passed} were stored");
-                return Err(Error::Incomplete { backup: id.to_string(), what });
-            }
+            whole(&part, archive.volumes(), stored.len(), passed.into_inner())
+                .map_err(|what| Error::Incomplete { backup: id.to_string(), what })?;
         }
         Ok(stored)
     }
@@ -127,5 +124,36 @@ impl FilesBackup<'_> {
         let Ok(estimate) = self.source.estimate(prefix, enough).await else { return Ok(()) };
         self.progress.expect(estimate.bytes);
         self.deadline.estimate_files(self.source.name(), estimate.bytes, estimate.files)
+    }
+}
+
+/// Compares what the archive says it has made with the volumes that were stored, and with the bytes of the last of them.
+fn whole(part: &str, made: &[VolumeTotals], stored: usize, bytes: u64) -> Result<(), String> {
+    if made.len() != stored {
+        return Err(format!("the archive has made {} volumes, and {stored} were stored", made.len()));
+    }
+    match made.last() {
+        Some(last) if last.zip_bytes != bytes => {
+            Err(format!("the archive has made {} bytes of {part}, and {bytes} were stored", last.zip_bytes))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn volume_that_was_not_stored_to_its_end_is_not_whole() {
+        let made = [700, 900].map(|zip_bytes| VolumeTotals { zip_bytes, ..VolumeTotals::default() });
+        assert_eq!(whole("volume-0002", &made, 2, 900), Ok(()));
+        let less = whole("volume-0002", &made, 2, 899).unwrap_err();
+        assert!(less.contains("900 bytes of volume-0002") && less.contains("899"), "{less}");
+        assert!(whole("volume-0002", &made, 2, 901).is_err());
+        // Its stream was not read to the end: only then does the archive count it.
+        let early = whole("volume-0002", &made[..1], 2, 900).unwrap_err();
+        assert!(early.contains("1 volumes") && early.contains("2 were stored"), "{early}");
     }
 }

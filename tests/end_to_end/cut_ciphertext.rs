@@ -63,6 +63,16 @@ async fn boundaries(volume: &[u8], keys: &str) -> BTreeSet<usize> {
 
 /// The backup with another volume, and a manifest and a summary to match.
 pub(crate) async fn forged(objects: &[(String, Vec<u8>)], volume: &[u8], keys: &str) -> Vec<(String, Vec<u8>)> {
+    altered(objects, volume, keys, |_| {}).await
+}
+
+/// The same with other changes of the manifest.
+pub(crate) async fn altered(
+    objects: &[(String, Vec<u8>)],
+    volume: &[u8],
+    keys: &str,
+    alter: impl FnOnce(&mut Manifest),
+) -> Vec<(String, Vec<u8>)> {
     let keys = WrappingKeys::from_json(keys).unwrap();
     let recipients = Recipients::new().secret(keys.newest());
     let identities = Identities::new().wrapping_keys(keys);
@@ -76,6 +86,7 @@ pub(crate) async fn forged(objects: &[(String, Vec<u8>)], volume: &[u8], keys: &
     let mut manifest = Manifest::parse(&json).unwrap();
     manifest.volumes[0].bytes = volume.len() as u64;
     manifest.volumes[0].version_id = None;
+    alter(&mut manifest);
     let json = serde_json::to_vec(&manifest).unwrap();
     let sealed = envelope::encrypt_to_vec(&json, &recipients, opened.context().clone()).await.unwrap();
     let sha256 = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &sealed).as_ref().try_into().unwrap();

@@ -8,7 +8,7 @@ use serde_json::json;
 use testing::postgres::USUAL;
 use testing::s3;
 
-use crate::cut_ciphertext::{forged, objects};
+use crate::cut_ciphertext::{altered, forged, objects};
 
 #[tokio::test]
 async fn bucket_that_is_not_there_is_named() {
@@ -98,14 +98,40 @@ async fn restore_that_selects_nothing_or_is_not_understood_is_refused() {
     assert!(gone.contains("no-such-bucket-of-ours"), "{gone}");
 }
 
-/// Restores from a vault in which the backup has another volume, with a manifest and a summary to match.
-async fn restored_from(site: &Site, volume: &[u8], into: &str) -> testing::lambda::Outcome {
+/// A vault with nothing but these objects.
+async fn vault_of(objects: Vec<(String, Vec<u8>)>) -> String {
     let vault = s3::plain_bucket().await;
-    for (key, bytes) in forged(&objects(&site.bucket).await, volume, &site.wrapping_keys).await {
+    for (key, bytes) in objects {
         s3::client().put_object().bucket(&vault).key(&key).body(bytes.into()).send().await.expect("copy the object");
     }
+    vault
+}
+
+/// Restores from a vault in which the backup has another volume, with a manifest and a summary to match.
+async fn restored_from(site: &Site, volume: &[u8], into: &str) -> testing::lambda::Outcome {
+    let vault = vault_of(forged(&objects(&site.bucket).await, volume, &site.wrapping_keys).await).await;
     let event = json!({"kind": "files", "backup": "latest", "into": into});
     site.restore().with("OFFSITE_VAULT_BUCKET", &vault).invoke(&event).await
+}
+
+#[tokio::test]
+async fn volume_of_which_the_manifest_tells_files_and_no_keys_is_opened_for_every_selection() {
+    let site = Site::new(USUAL).await;
+    let (bucket, other) = (s3::plain_bucket().await, s3::plain_bucket().await);
+    for (number, key) in ["a", "b", "c"].into_iter().enumerate() {
+        put(&bucket, key, 10, number).await;
+    }
+    site.backup_files(&bucket).invoke(&json!({})).await.report();
+    let stored = objects(&site.bucket).await;
+    let volume = stored.iter().find(|(key, _)| key.contains("/volume-0001.")).unwrap().1.clone();
+    let nameless = altered(&stored, &volume, &site.wrapping_keys, |manifest| {
+        (manifest.contents[0].first, manifest.contents[0].last) = (None, None);
+    });
+    let vault = vault_of(nameless.await).await;
+    let event = json!({"kind": "files", "backup": "latest", "into": other, "keys": ["b"]});
+    let restored = site.restore().with("OFFSITE_VAULT_BUCKET", &vault).invoke(&event).await.report();
+    assert_eq!((&restored["status"], &restored["written"]), (&json!("ok"), &json!(1)));
+    assert_eq!(contents(&other).await["b"], contents(&bucket).await["b"]);
 }
 
 #[tokio::test]

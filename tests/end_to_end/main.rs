@@ -6,6 +6,7 @@ mod cut_ciphertext;
 mod database_role;
 mod files;
 mod files_command_line;
+mod files_denied;
 mod files_refused;
 mod interrupted;
 mod partial;

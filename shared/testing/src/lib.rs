@@ -5,6 +5,7 @@
 
 pub mod archivers;
 pub mod faults;
+pub mod iam;
 pub mod lambda;
 pub mod postgres;
 pub mod readers;

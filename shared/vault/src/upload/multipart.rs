@@ -30,7 +30,7 @@ pub(super) struct StoredPart {
 impl Multipart {
     pub(super) async fn create(vault: &Vault, key: String) -> Result<Self, Error> {
         let place = &*vault.place;
-        let act = || format!("begin the upload of {key}");
+        let act = || format!("begin the upload of {key} into bucket {}", place.bucket);
         let answer = call(&place.patience, || {
             place
                 .client

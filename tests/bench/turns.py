@@ -20,11 +20,13 @@ def pipeline(commands, variables):
     return {"wall": time.monotonic() - begun, "cpu": usage.ru_utime + usage.ru_stime, "memory": usage.ru_maxrss * 1024}
 
 
-def take(part, contenders):
-    """Runs each contender once per turn. Returns the costs by name, a list of turns each."""
+def take(part, contenders, once=()):
+    """Runs each contender once per turn, some only in the first. Returns the costs by name, a list of turns each."""
     costs = {name: [] for name in contenders}
     for turn in range(TURNS):
         for name, run in contenders.items():
+            if turn and name in once:
+                continue
             costs[name].append(run())
             print(f"{part}: turn {turn + 1}, {name:9} {costs[name][-1]['wall']:6.1f} s", flush=True)
     return costs
@@ -35,5 +37,5 @@ def middle(turns, kind):
 
 
 def ratio(of, to, kind):
-    """The median of the turns' ratios."""
+    """The median of the ratios of the turns that both took."""
     return statistics.median(one[kind] / other[kind] for one, other in zip(of, to))

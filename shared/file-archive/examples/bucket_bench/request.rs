@@ -7,6 +7,8 @@ use percent_encoding::percent_decode_str;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::bandwidth::Direction;
+
 pub(crate) struct Request {
     pub(crate) method: String,
     /// Behind the bucket, without its slash: empty for the bucket itself.
@@ -18,7 +20,7 @@ pub(crate) struct Request {
 
 impl Request {
     /// The next one of a connection, whose body is thrown away; `None` when the client has closed it.
-    pub(crate) async fn read(stream: &mut TcpStream, read: &mut BytesMut) -> Option<Self> {
+    pub(crate) async fn read(stream: &mut TcpStream, read: &mut BytesMut, bandwidth: &Direction) -> Option<Self> {
         let end = loop {
             if let Some(end) = read.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
                 break end;
@@ -36,6 +38,7 @@ impl Request {
         }
         loop {
             let passed = body.min(read.len());
+            bandwidth.pass(passed).await;
             read.advance(passed);
             body -= passed;
             if body == 0 {

@@ -24,6 +24,12 @@ fn block(section: &str, number: usize) -> &'static str {
 
 /// Runs commands as a person would paste them, and stops at the first that fails; what they said.
 fn paste(site: &Site, folder: &Path, commands: &str) -> String {
+    let server = &site.database.server;
+    paste_as(site, folder, commands, &server.user, &server.password)
+}
+
+/// The same with the database server's role.
+fn paste_as(site: &Site, folder: &Path, commands: &str, user: &str, password: &str) -> String {
     let program = offsite().get_program().to_owned();
     let psql = stack().psql.as_ref().unwrap();
     let path = format!(
@@ -41,11 +47,8 @@ fn paste(site: &Site, folder: &Path, commands: &str) -> String {
         .env("OFFSITE_VAULT_BUCKET", &site.bucket)
         .env("OFFSITE_ENVIRONMENT", &site.environment)
         .env("ESCROW", "escrow-2026.key.pem")
-        .env(
-            "DATABASE_URL",
-            format!("postgresql://{}@{}:{}/postgres?sslmode=disable", server.user, server.host, server.port),
-        )
-        .env("PGPASSWORD", &server.password)
+        .env("DATABASE_URL", format!("postgresql://{user}@{}:{}/postgres?sslmode=disable", server.host, server.port))
+        .env("PGPASSWORD", password)
         .output()
         .unwrap();
     let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -93,4 +96,38 @@ async fn commands_of_the_worst_day_bring_everything_back() {
     // Keys that can't be paths are told, and not in the folder.
     let files = contents(&bucket).await;
     assert!(files.keys().any(|key| folder.path().join("restored").join(key).is_file()));
+}
+
+#[tokio::test]
+async fn master_user_who_is_no_superuser_restores_what_others_own() {
+    // Who may hand a role on changed with PostgreSQL 16.
+    for major in ["15", USUAL] {
+        let site = Site::new(major).await;
+        let (master, owner, into) = (unique("master_"), unique("owner_"), unique("restored_"));
+        site.database
+            .run(&format!(
+                "CREATE ROLE {master} LOGIN PASSWORD 'master' CREATEDB CREATEROLE; SET ROLE {master}; CREATE ROLE {owner};
+                 RESET ROLE; CREATE SCHEMA app AUTHORIZATION {owner}; CREATE EXTENSION citext SCHEMA app;
+                 CREATE TABLE app.t (a serial PRIMARY KEY, b app.citext); INSERT INTO app.t (b) SELECT n FROM generate_series(1, 100) n;
+                 ALTER TABLE app.t OWNER TO {owner}; SELECT lo_from_bytea(91002, 'large'); ALTER LARGE OBJECT 91002 OWNER TO {owner};
+                 ALTER TABLE app.t ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON app.t USING (false)"
+            ))
+            .await;
+        let folder = tempfile::tempdir().unwrap();
+        paste(&site, folder.path(), "offsite keygen escrow-2026");
+        let public = std::fs::read_to_string(folder.path().join("escrow-2026.pub.pem")).unwrap();
+        let function = site.backup().with("OFFSITE_RSA_RECIPIENTS", &json!({ "escrow-2026": public }).to_string());
+        function.with("OFFSITE_WRAPPING_KEYS_SECRET", "").invoke(&json!({})).await.report();
+
+        let member = "psql -X -d \"$DATABASE_URL\" -c 'GRANT shop_owner TO CURRENT_USER'".replace("shop_owner", &owner);
+        paste_as(&site, folder.path(), &member, &master, "master");
+        let commands = block("2. With the program", 2).replace("shop_restored", &into);
+        let restore = commands.lines().find(|line| line.starts_with("offsite restore database")).unwrap();
+        let said = paste_as(&site, folder.path(), restore, &master, "master");
+        assert!(said.contains("every row was read back and is equal"), "{said}");
+        let (before, after) = (site.pg_dump(&site.database.name), site.pg_dump(&into));
+        site.drop_database(&into).await;
+        site.database.run(&format!("DROP OWNED BY {owner} CASCADE; DROP ROLE {owner}; DROP ROLE {master}")).await;
+        assert_eq!(after, before, "{major}");
+    }
 }

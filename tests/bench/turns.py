@@ -37,5 +37,7 @@ def middle(turns, kind):
 
 
 def ratio(of, to, kind):
-    """The median of the ratios of the turns that both took."""
+    """The median of the turns' ratios; of the medians, if one took fewer turns."""
+    if len(of) != len(to):
+        return middle(of, kind) / middle(to, kind)
     return statistics.median(one[kind] / other[kind] for one, other in zip(of, to))

@@ -20,7 +20,7 @@ def main() -> int:
     passed = [
         run([sam / "sam", "validate", "--lint", "--region", "eu-west-1", "--template", "template.yaml"]),
         run([sam / "cfn-lint", "template.yaml", *nested]),
-        run([checkov / "checkov", "--skip-download", "--framework", "cloudformation", "--compact", "--quiet", "--file", *nested]),
+        run([checkov / "checkov", "--skip-download", "--framework", "cloudformation", "--compact", "--quiet", "--file", "template.yaml", *nested]),
     ]
     return 0 if all(passed) else 1
 

@@ -84,7 +84,7 @@ pub enum Error {
     },
     /// No answer in time.
     #[error(
-        "{server} did not answer within {seconds} s HINT: Check host and port, the database's security group, and that a subnet route leads there."
+        "{server} did not answer within {seconds} s HINT: The database's security group probably has no rule that lets this side's in at that port. Else check host, port, and that a subnet route leads there."
     )]
     Timeout {
         /// `host:port`.
@@ -115,7 +115,7 @@ pub enum Error {
     },
     /// The server's certificate is signed by none of the root certificates, or is otherwise not valid.
     #[error(
-        "the certificate of {server} is not trusted HINT: Set sslrootcert to the authority that signed it (for Amazon RDS, the region's bundle)."
+        "the certificate of {server} is not trusted HINT: Set sslrootcert to the authority that signed it. Amazon RDS's and the public ones are known."
     )]
     Certificate {
         /// `host:port`.

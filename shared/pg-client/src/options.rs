@@ -82,7 +82,7 @@ impl FromStr for SslMode {
 /// Who may have signed the server's certificate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum RootCertificates {
-    /// The authorities that browsers trust (Mozilla's list, compiled in). Not Amazon RDS's own.
+    /// The authorities that browsers trust (Mozilla's list), and Amazon RDS's own; both are compiled in.
     #[default]
     Public,
     /// A file of PEM certificates.

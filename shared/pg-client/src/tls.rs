@@ -11,6 +11,10 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::error::Error;
 use crate::options::{ConnectOptions, RootCertificates, SslMode};
 
+/// Amazon RDS signs its servers' certificates by authorities of its own, one for each Region and algorithm.
+/// <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html>
+const AMAZON_RDS: &[u8] = include_bytes!("../roots/amazon-rds.pem");
+
 /// How far the server's certificate is verified.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Verification {
@@ -48,7 +52,11 @@ fn verifier(
         return Ok(Arc::new(Unverified(provider.signature_verification_algorithms)));
     }
     let store = match roots {
-        RootCertificates::Public => RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() },
+        RootCertificates::Public => {
+            let mut store = parse(AMAZON_RDS)?;
+            store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+            store
+        }
         RootCertificates::Pem(pem) => parse(pem.as_bytes())?,
         RootCertificates::Path(path) => {
             let pem =
@@ -155,5 +163,21 @@ impl ServerCertVerifier for Unverified {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn authorities_of_amazon_rds_are_trusted_beside_the_public_ones() {
+        let text = std::str::from_utf8(AMAZON_RDS).unwrap();
+        let store = parse(AMAZON_RDS).unwrap();
+        assert_eq!(store.len(), text.matches("BEGIN CERTIFICATE").count());
+        let named =
+            |name: &[u8]| store.roots.iter().any(|root| root.subject.windows(name.len()).any(|part| part == name));
+        assert!(named(b"Amazon RDS eu-central-1 Root CA RSA2048 G1"));
     }
 }

@@ -77,3 +77,16 @@ impl KeySettings {
 fn kms(config: &aws_config::SdkConfig, arn: &str) -> aws_sdk_kms::Client {
     aws_sdk_kms::Client::new(&in_region(config, region_of(arn)))
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_config::{BehaviorVersion, Region, SdkConfig};
+
+    #[test]
+    fn key_is_asked_for_in_its_own_region() {
+        let here = SdkConfig::builder().behavior_version(BehaviorVersion::latest());
+        let here = here.region(Region::from_static("eu-central-1")).build();
+        let client = super::kms(&here, "arn:aws:kms:eu-west-1:111122223333:key/1234");
+        assert_eq!(client.config().region().map(AsRef::as_ref), Some("eu-west-1"));
+    }
+}

@@ -15,7 +15,14 @@ pub(crate) fn region_of(arn: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::region_of;
+    use super::*;
+
+    #[test]
+    fn other_region_is_taken_and_no_region_changes_nothing() {
+        let config = SdkConfig::builder().region(Region::from_static("eu-central-1")).build();
+        assert_eq!(in_region(&config, Some("eu-west-1")).region().map(AsRef::as_ref), Some("eu-west-1"));
+        assert_eq!(in_region(&config, None).region().map(AsRef::as_ref), Some("eu-central-1"));
+    }
 
     #[test]
     fn region_is_the_arns_own() {

@@ -24,6 +24,8 @@ pub enum Fault {
     PreconditionFailed,
     /// 403, and the request never reaches the server.
     AccessDenied,
+    /// 403 because of the client's clock, and the request never reaches the server.
+    TimeTooSkewed,
     /// 404, and the request never reaches the server.
     NoSuchKey,
     /// The connection is reset before the request reaches the server.
@@ -175,6 +177,7 @@ async fn serve(mut client: TcpStream, upstream: &str, state: &Mutex<State>) -> s
         Some(Fault::SlowDown) => return Response::error(503, "SlowDown").send(&mut client).await,
         Some(Fault::PreconditionFailed) => return Response::error(412, "PreconditionFailed").send(&mut client).await,
         Some(Fault::NoSuchKey) => return Response::error(404, "NoSuchKey").send(&mut client).await,
+        Some(Fault::TimeTooSkewed) => return Response::error(403, "RequestTimeTooSkewed").send(&mut client).await,
         Some(Fault::AccessDenied) => return Response::error(403, "AccessDenied").send(&mut client).await,
         Some(Fault::ErrorAfterOk) => return Response::error(200, "InternalError").send(&mut client).await,
         Some(Fault::Reset) => return client.set_zero_linger(),

@@ -12,10 +12,22 @@ def programs() -> Path:
     return CHECKOUT / "target/debug"
 
 
+def say_as_known_here(vault: Path) -> None:
+    """The local CloudFormation knows no AWS::IAM::RolePolicy. An AWS::IAM::Policy of one role is the same."""
+    text = vault.read_text()
+    for known, here in (("    Type: AWS::IAM::RolePolicy\n", "    Type: AWS::IAM::Policy\n"),
+                        ("      RoleName: !Ref BreakGlass\n", "      Roles: [!Ref BreakGlass]\n")):
+        if text.count(known) != 1:
+            raise ValueError(f"{vault} has another shape than is known here: {known.strip()}")
+        text = text.replace(known, here)
+    vault.write_text(text)
+
+
 def stage(folder: Path, variables: dict) -> Path:
     """Copies the templates, and puts `variables` beside the functions' own; the template to deploy."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(CHECKOUT / "infra", folder / "infra")
+    say_as_known_here(folder / "infra/vault.yaml")
     template = (CHECKOUT / "template.yaml").read_text()
     binaries = re.findall(r"^ +Binary: (\S+)$", template, re.M)
     for binary in binaries:

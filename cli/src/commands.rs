@@ -3,6 +3,7 @@
 pub(crate) mod backup;
 pub(crate) mod decrypt;
 pub(crate) mod dump;
+pub(crate) mod hold;
 pub(crate) mod keygen;
 pub(crate) mod list;
 pub(crate) mod ls;

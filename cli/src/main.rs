@@ -25,6 +25,7 @@ enum Command {
     #[command(subcommand)]
     Backup(commands::backup::Backup),
     Dump(commands::dump::Dump),
+    Hold(commands::hold::Hold),
     Keygen(commands::keygen::Keygen),
     List(commands::list::List),
     Ls(commands::ls::Ls),
@@ -59,6 +60,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Backup(backup) => backup.run().await,
         Command::Dump(dump) => dump.run().await,
+        Command::Hold(hold) => hold.run().await,
         Command::Keygen(keygen) => keygen.run(),
         Command::List(list) => list.run().await,
         Command::Ls(ls) => ls.run().await,

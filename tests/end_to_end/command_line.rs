@@ -124,3 +124,27 @@ async fn keygen_makes_a_pair_that_opens_a_backup_and_never_overwrites_a_key() {
     assert_eq!(without_key.status.code(), Some(1));
     assert!(!site.database_exists(&into).await);
 }
+
+#[tokio::test]
+async fn hold_locks_a_backup_for_longer_and_takes_no_day_that_has_passed() {
+    let site = Site::new(USUAL).await;
+    site.database.run("CREATE TABLE t AS SELECT generate_series(1, 10) AS n").await;
+    let report = site.back_up().await;
+    let backup = report["backup"].as_str().unwrap();
+    let hold = |until: &str| {
+        let place = ["--vault", &site.bucket, "--environment", &site.environment];
+        offsite().args(["hold", backup, "--until", until]).args(place).output().unwrap()
+    };
+    let in_a_year = time::OffsetDateTime::now_utc().date() + time::Duration::days(365);
+    let held = hold(&in_a_year.to_string());
+    assert!(held.status.success(), "{}", String::from_utf8_lossy(&held.stderr));
+    let said = String::from_utf8(held.stdout).unwrap();
+    assert!(said.contains("3 objects, of which 3 were locked for less"), "{said}");
+
+    let again = String::from_utf8(hold(&in_a_year.to_string()).stdout).unwrap();
+    assert!(again.contains("3 objects, of which 0 were locked for less"), "{again}");
+
+    let past = hold("2026-01-01");
+    assert_eq!(past.status.code(), Some(1));
+    assert!(String::from_utf8(past.stderr).unwrap().contains("has passed"));
+}

@@ -50,7 +50,7 @@ pub(crate) async fn handle(
     let config = Config::from_variables(variables)?;
     let secrets = Secrets::new(aws);
     let recipients = config.keys.recipients(aws, &secrets).await?;
-    let source = config.database.connect_options(&secrets).await?;
+    let source = config.database.connect_options(aws, &secrets).await?;
     let progress = Progress::default();
     let backup = DatabaseBackup {
         vault: &config.vault.open(aws),

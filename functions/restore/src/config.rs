@@ -13,9 +13,10 @@ pub(crate) struct Config {
 
 impl Config {
     pub(crate) fn from_variables(variables: &Variables) -> Result<Self> {
-        let database = variables.optional("OFFSITE_DATABASE_SECRET");
         Ok(Self {
-            database: database.map(|_| DatabaseSettings::from_variables(variables)).transpose()?,
+            database: DatabaseSettings::are_there(variables)
+                .then(|| DatabaseSettings::from_variables(variables))
+                .transpose()?,
             files: BucketSettings::from_variables(variables),
             vault: VaultSettings::from_variables(variables)?,
             keys: KeySettings::from_variables(variables)?,

@@ -16,10 +16,11 @@ pub(crate) async fn restore(
     event: DatabaseEvent,
     run: &Run,
     config: &Config,
+    aws: &aws_config::SdkConfig,
     secrets: &Secrets,
 ) -> Result<DatabaseRestoreReport> {
     let backup = event.backup.parse()?;
-    let target = config.database()?.connect_options(secrets).await?.with_dbname(MAINTENANCE_DATABASE);
+    let target = config.database()?.connect_options(aws, secrets).await?.with_dbname(MAINTENANCE_DATABASE);
     let restore = DatabaseRestore {
         vault: &run.vault,
         identities: &run.identities,

@@ -57,7 +57,7 @@ pub(crate) async fn handle(
     let progress = run.progress.clone();
     let restore = async {
         Ok(match event {
-            Event::Database(event) => Report::Database(database::restore(event, &run, &config, &secrets).await?),
+            Event::Database(event) => Report::Database(database::restore(event, &run, &config, aws, &secrets).await?),
             Event::Files(event) => Report::Files(files::restore(event, &run, &config, aws).await?),
         })
     };

@@ -6,6 +6,7 @@ mod failure;
 mod keys;
 mod memory;
 mod metrics;
+mod rds_token;
 mod region;
 mod scheduled;
 mod secrets;

@@ -49,11 +49,27 @@ impl ConnectOptions {
         };
         let user = given(secret.username).ok_or_else(|| missing("username"))?;
         let dbname = given(overrides.dbname.clone()).or(given(secret.dbname)).ok_or_else(|| missing("dbname"))?;
-        let mut options = Self::new(host, port, user, dbname);
-        options.password = Some(secret.password.ok_or_else(|| missing("password"))?);
-        options.sslmode = overrides.sslmode.unwrap_or_default();
-        options.root_certificates = overrides.root_certificates.clone().unwrap_or_default();
-        Ok(options)
+        let password = Some(secret.password.ok_or_else(|| missing("password"))?);
+        Ok(Self { password, ..Self::new(host, port, user, dbname).secured_as(overrides) })
+    }
+
+    /// Without a secret: all from `overrides` but the role's name, and no password yet.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] naming the field.
+    pub fn from_overrides(user: &str, overrides: &Overrides) -> Result<Self, Error> {
+        let given = |text: &Option<String>, field| {
+            let text = text.clone().filter(|text| !text.is_empty());
+            text.ok_or(Error::Missing { field, place: "the database's configuration" })
+        };
+        let (host, dbname) = (given(&overrides.host, "host")?, given(&overrides.dbname, "dbname")?);
+        Ok(Self::new(host, overrides.port.unwrap_or(5432), user, dbname).secured_as(overrides))
+    }
+
+    fn secured_as(mut self, overrides: &Overrides) -> Self {
+        self.sslmode = overrides.sslmode.unwrap_or_default();
+        self.root_certificates = overrides.root_certificates.clone().unwrap_or_default();
+        self
     }
 }
 
@@ -102,6 +118,17 @@ mod tests {
             assert_eq!(options.sslmode, SslMode::Require);
             assert_eq!(options.sslmode, SslMode::Require);
         }
+    }
+
+    #[test]
+    fn overrides_alone_name_what_they_lack() {
+        let overrides = Overrides { host: Some("h".into()), dbname: Some("d".into()), ..Overrides::default() };
+        let options = ConnectOptions::from_overrides("app", &overrides).unwrap();
+        assert_eq!((&*options.host, options.port, &*options.user, &*options.dbname), ("h", 5432, "app", "d"));
+        assert!(options.password.is_none() && options.sslmode == SslMode::VerifyFull);
+        let lacking = Overrides { dbname: None, ..overrides };
+        let error = ConnectOptions::from_overrides("app", &lacking).unwrap_err().to_string();
+        assert!(error.contains("has no dbname"), "{error}");
     }
 
     #[test]

@@ -19,7 +19,6 @@ pub(crate) fn emit_view(relation: &Relation, dummy: bool, out: &mut Emitter<'_>)
     } else {
         format!("CREATE VIEW {name}{};\n", query(relation))
     };
-    let definition = definition + &table::alterations(relation, out.model.version);
     let item = Item::new("VIEW", &*relation.name).schema(&relation.schema).owner(&relation.owner);
     out.told(relation.id());
     out.item(item.definition(definition).alter_owner(format!("VIEW {name}")));

@@ -194,8 +194,8 @@ class Permissions(unittest.TestCase):
             ("ListBackups", "s3:ListBucketVersions"): neither("AccessDenied"),
             ("OpenDataKeys", "kms:Decrypt"): without_wrapping_keys,
             ("ReadWrappingKeys", "secretsmanager:GetSecretValue"): neither(site.parameters["WrappingKeysSecret"], "AccessDenied"),
-            ("ReadDatabaseSecret", "secretsmanager:GetSecretValue"):
-                lambda: self.fails("restore", database, site.parameters["DatabaseSecret"], "AccessDenied"),
+            ("ReadRestoreSecret", "secretsmanager:GetSecretValue"):
+                lambda: self.fails("restore", database, site.parameters["RestoreSecret"], "AccessDenied"),
             ("WriteFiles", "s3:GetObject"): lambda: self.fails("restore", compared, "AccessDenied"),
             ("WriteFiles", "s3:GetObjectVersion"): lambda: self.fails("restore", compared, "AccessDenied"),
             ("WriteFiles", "s3:PutObject"): lambda: self.fails("restore", files, "AccessDenied"),

@@ -66,6 +66,9 @@ class Deployment:
         """The application, the vault and the keys; the parameters that name them."""
         psql(f'CREATE DATABASE "{self.database}"')
         psql("CREATE TABLE orders AS SELECT n, md5(n::text) AS what FROM generate_series(1, 1000) n", self.database)
+        # It backs up, and can't restore.
+        reader, password = f"{self.database}_backup", secrets.token_hex(16)
+        psql(f"CREATE ROLE {reader} LOGIN PASSWORD '{password}'; GRANT pg_read_all_data TO {reader}")
         s3 = self.aws["s3"]
         s3.create_bucket(Bucket=self.files)
         self.put_files()
@@ -76,7 +79,8 @@ class Deployment:
         return {
             "Environment": self.environment, "VaultBucket": self.vault, "VaultOwner": STACK["account_id"], "LockDays": "1",
             # As RDS manages it: no more than a login.
-            "DatabaseSecret": self.secret("database", {"username": server["user"], "password": server["password"]}),
+            "DatabaseSecret": self.secret("database", {"username": reader, "password": password}),
+            "RestoreSecret": self.secret("restore", {"username": server["user"], "password": server["password"]}),
             "DatabaseHost": server["host"], "DatabasePort": str(server["port"]), "DatabaseName": self.database,
             "SslRootCertificate": Path(server["ca"]).read_text(), "FilesBucket": self.files,
             "KmsKey": self.aws["kms"].create_key()["KeyMetadata"]["Arn"],
@@ -129,6 +133,7 @@ class Deployment:
         except ClientError as error:
             print(f"deployment: {error}", file=sys.stderr)
         psql(f'DROP DATABASE IF EXISTS "{self.database}" WITH (FORCE)')
+        psql(f'DROP ROLE IF EXISTS "{self.database}_backup"')
 
 
 def wait_for(what: str, look, seconds: float = 120):

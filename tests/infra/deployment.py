@@ -8,6 +8,8 @@ ENVIRONMENT, REGION = "production", "eu-west-1"
 DEPLOYER = f"arn:aws:iam::{VAULT}:role/deployer"
 BUCKET, FILES = "vault-1", "shop-files"
 KEY = f"arn:aws:kms:{REGION}:{VAULT}:key/11111111-1111-1111-1111-111111111111"
+TOPIC = f"arn:aws:sns:{REGION}:{APPLICATION}:oncall"
+QUEUE = f"arn:aws:sqs:{REGION}:{APPLICATION}:offsite-Undelivered"
 DATABASE_SECRET = f"arn:aws:secretsmanager:{REGION}:{APPLICATION}:secret:shop-database-AbCdEf"
 
 
@@ -38,11 +40,12 @@ def application(parameters: dict = None, *, change=None) -> intrinsics.Stack:
             change(read)
         return intrinsics.Stack(read, inner, parent.account, parent.region, nested=nested)
 
-    return intrinsics.Stack(intrinsics.without_sam(template("template.yaml")), given, APPLICATION, REGION, nested=nested)
+    return intrinsics.Stack(intrinsics.without_sam(template("template.yaml")), given, APPLICATION, REGION, names={"Undelivered.Arn": QUEUE}, nested=nested)
 
 
 def role_policies(roles: intrinsics.Stack, role: str) -> list:
-    """The policies of the role `offsite-production-ROLE` among a stack's."""
+    """The policies of the role `offsite-production-ROLE` among a stack's, those that it shares with others too."""
     name = f"offsite-{ENVIRONMENT}-{role}"
-    found, = (properties for properties in roles.resources("AWS::IAM::Role").values() if properties["RoleName"] == name)
-    return [policy["PolicyDocument"] for policy in found["Policies"]]
+    (logical, found), = ((logical, properties) for logical, properties in roles.resources("AWS::IAM::Role").items() if properties["RoleName"] == name)
+    shared = [policy for policy in roles.resources("AWS::IAM::Policy").values() if roles.value(logical) in policy["Roles"]]
+    return [policy["PolicyDocument"] for policy in [*found["Policies"], *shared]]

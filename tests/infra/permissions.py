@@ -7,26 +7,42 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import deployment
-from deployment import APPLICATION, BUCKET, DATABASE_SECRET, ENVIRONMENT, FILES, KEY, REGION, STRANGER, VAULT
+from deployment import APPLICATION, BUCKET, DATABASE_SECRET, ENVIRONMENT, FILES, KEY, QUEUE, REGION, STRANGER, TOPIC, VAULT
 
 HERE = Path(__file__).resolve().parent
 EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Sid": "Everything", "Effect": "Allow", "Action": "*", "Resource": "*"}]}
 SECRET_KEY = f"arn:aws:kms:{REGION}:{APPLICATION}:key/22222222-2222-2222-2222-222222222222"
+RESTORE_KEY = f"arn:aws:kms:{REGION}:{APPLICATION}:key/33333333-3333-3333-3333-333333333333"
+RESTORE_SECRET = f"arn:aws:secretsmanager:{REGION}:{APPLICATION}:secret:shop-master-AbCdEf"
 WRAPPING_KEYS = f"arn:aws:secretsmanager:{REGION}:{APPLICATION}:secret:offsite-wrapping-keys-AbCdEf"
 OTHER_SECRET = f"arn:aws:secretsmanager:{REGION}:{APPLICATION}:secret:payments-AbCdEf"
+# All that the application's template can give its roles.
+GIVEN = {"DatabaseSecretKey": SECRET_KEY, "RestoreSecret": RESTORE_SECRET, "RestoreSecretKey": RESTORE_KEY, "WrappingKeysSecret": WRAPPING_KEYS,
+         "AlarmTopic": TOPIC, "Vpc": "vpc-0a", "Subnets": "subnet-0a", "RouteTables": "rtb-0a"}
 PLACES = {"vault": (VAULT, f"arn:aws:s3:::{BUCKET}"), "files": (APPLICATION, f"arn:aws:s3:::{FILES}"), "key": (VAULT, KEY),
           "secret-key": (APPLICATION, SECRET_KEY), "database-secret": (APPLICATION, DATABASE_SECRET),
+          "restore-key": (APPLICATION, RESTORE_KEY), "restore-secret": (APPLICATION, RESTORE_SECRET),
+          "login": (APPLICATION, f"arn:aws:rds-db:{REGION}:{APPLICATION}:dbuser:db-ABCDEFGHIJKL01234"),
+          "log": (APPLICATION, f"arn:aws:logs:{REGION}:{APPLICATION}:log-group:/aws/lambda"),
+          **{f"function-{name}": (APPLICATION, f"arn:aws:lambda:{REGION}:{APPLICATION}:function:offsite-{name}")
+             for name in ("backup-database", "backup-files", "restore")},
+          "network": (APPLICATION, f"arn:aws:ec2:{REGION}:{APPLICATION}:network-interface"),
+          "topic": (APPLICATION, TOPIC), "queue": (APPLICATION, QUEUE),
           "wrapping-keys": (APPLICATION, WRAPPING_KEYS), "other-secret": (APPLICATION, OTHER_SECRET)}
-ACCOUNTS = {"backup-database": APPLICATION, "backup-files": APPLICATION, "restore": APPLICATION, "application-admin": APPLICATION,
+ACCOUNTS = {"backup-database": APPLICATION, "backup-files": APPLICATION, "restore": APPLICATION, "schedules": APPLICATION,
+            "application-admin": APPLICATION,
             "vault-admin": VAULT, "deployer": VAULT, "break-glass": VAULT, "verify": VAULT, "stranger": STRANGER}
-FUNCTIONS = ("backup-database", "backup-files", "restore")
+# The roles of the application's stack, and the services that they are allowed something of.
+ROLES = ("backup-database", "backup-files", "restore", "schedules")
+SERVICES = ("ec2", "kms", "lambda", "logs", "rds-db", "s3", "secretsmanager", "sns", "sqs")
 # Words of the column `how`, and the keys of the request that they set. None takes a key away.
 CIRCUMSTANCES = {
     "if-none-match": {"s3:if-none-match": "*"}, "if-match": {"s3:if-match": "etag"}, "part": {"s3:ObjectCreationOperation": "false"},
     "http": {"aws:SecureTransport": "false", "s3:TlsVersion": None}, "tls": "s3:TlsVersion", "prefix": "s3:prefix",
     "sse-c": {"s3:x-amz-server-side-encryption-customer-algorithm": "AES256"}, "sse": "s3:x-amz-server-side-encryption",
     "class": "s3:x-amz-storage-class", "mode": "s3:object-lock-mode", "days": "s3:object-lock-remaining-retention-days",
-    "environment": "kms:EncryptionContext:offsite-environment", "via": "kms:ViaService"}
+    "environment": "kms:EncryptionContext:offsite-environment", "via": "kms:ViaService",
+    "program": {"lambda:SourceFunctionArn": f"arn:aws:lambda:{REGION}:{APPLICATION}:function:offsite-restore"}}
 
 
 @dataclass(frozen=True)
@@ -62,17 +78,17 @@ def place(to: str) -> tuple:
 class Policies:
     """All policies of a deployment, and what a request meets of them."""
 
-    def __init__(self, *, vault: dict = None, change_vault=None, change_roles=None):
+    def __init__(self, *, vault: dict = None, application: dict = None, change_vault=None, change_roles=None):
         deployed = deployment.vault(vault, change=change_vault)
         made = deployed.resources()
         self.bucket, self.key = made["VaultPolicy"]["PolicyDocument"], made["Key"]["KeyPolicy"]
-        roles = deployment.application({"DatabaseSecretKey": SECRET_KEY, "WrappingKeysSecret": WRAPPING_KEYS}, change=change_roles).child("Roles")
-        self.own = {role: deployment.role_policies(roles, role) for role in FUNCTIONS}
+        roles = deployment.application({**GIVEN, **(application or {})}, change=change_roles).child("Roles")
+        self.own = {role: deployment.role_policies(roles, role) for role in ROLES}
         self.own["break-glass"] = [made["BreakGlassPolicy"]["PolicyDocument"]]
 
     def of_resource(self, to: str):
         name = to.partition("/")[0]
-        if name == "secret-key":
+        if name in ("secret-key", "restore-key"):
             # As KMS makes a key that its account's policies decide on.
             return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{APPLICATION}:root"},
                                                            "Action": "kms:*", "Resource": "*"}]}
@@ -117,7 +133,7 @@ def ask(packages: Path, simulations: list, *, some_ignored: bool = False) -> tup
     A circumstance that the simulator does not apply to the action is an error, unless `some_ignored`.
     """
     done = subprocess.run(["node", str(HERE / "simulate.mjs"), str(packages)], check=False, text=True, capture_output=True,
-                          input=json.dumps({"services": ["s3", "kms", "secretsmanager"], "simulations": simulations}))
+                          input=json.dumps({"services": SERVICES, "simulations": simulations}))
     if done.returncode != 0:
         raise NotSimulated(done.stderr)
     said = json.loads(done.stdout)

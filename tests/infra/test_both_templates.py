@@ -3,7 +3,7 @@
 import unittest
 
 import deployment
-from deployment import DEPLOYER, application, template
+from deployment import DATABASE_SECRET, DEPLOYER, application, template
 
 
 def lock_days(stack) -> set:
@@ -13,7 +13,22 @@ def lock_days(stack) -> set:
     return set(found)
 
 
+def login(stack, function: str) -> tuple:
+    """The secret, the role and the host by which a function reaches the database."""
+    variables = stack.resources("AWS::Lambda::Function")[function]["Environment"]["Variables"]
+    return tuple(variables.get(f"OFFSITE_DATABASE_{name}") for name in ("SECRET", "USER", "HOST"))
+
+
 class BothTemplates(unittest.TestCase):
+    def test_restore_logs_in_as_the_backup_does_unless_it_has_a_secret_and_a_host_of_its_own(self):
+        own = {"RestoreSecret": "arn:aws:secretsmanager:eu-west-1:111111111111:secret:master", "RestoreHost": "new.example.com"}
+        iam = {"DatabaseSecret": "", "DatabaseUser": "offsite", "DatabaseHost": "old.example.com", "DatabaseName": "shop"}
+        by_secret, by_iam = (DATABASE_SECRET, None, None), (None, "offsite", "old.example.com")
+        apart = (own["RestoreSecret"], None, "new.example.com")
+        for given, backup, restore in (({}, by_secret, by_secret), (own, by_secret, apart), (iam, by_iam, by_iam), ({**iam, **own}, by_iam, apart)):
+            stack = application(given)
+            self.assertEqual((backup, restore), (login(stack, "BackupDatabase"), login(stack, "Restore")), given)
+
     def test_both_offer_the_same_choices_of_the_lock(self):
         vault, functions = (template(name)["Parameters"]["LockDays"]["AllowedValues"] for name in ("infra/vault.yaml", "template.yaml"))
         self.assertEqual(vault, functions)

@@ -1,19 +1,22 @@
 import copy
 import fnmatch
 import unittest
-from collections import defaultdict
 
 import mutants
 import packages
 import permissions
-from permissions import ACCOUNTS, FUNCTIONS, Policies, table
+from permissions import ACCOUNTS, ROLES, Policies, Row, table
 
 # What is asked for in the most favourable circumstances, to find all that is allowed.
 FAVOURABLE = {
     "s3:PutObject": ["if-none-match", "part"], "s3:PutObjectRetention": ["mode=COMPLIANCE,days=100"],
     "s3:ListBucketVersions": ["prefix=production/"], "s3:ListBucket": ["prefix=production/"]}
 FITTING = {
-    "bucket": ["vault", "files"], "key": ["key", "secret-key"], "Secret": ["database-secret", "wrapping-keys", "other-secret"],
+    "bucket": ["vault", "files"], "key": ["key", "secret-key", "restore-key"],
+    "Secret": ["database-secret", "restore-secret", "wrapping-keys", "other-secret"], "db-user": ["login/offsite"],
+    "function": ["function-backup-database", "function-backup-files", "function-restore"], "topic": ["topic"], "queue": ["queue"],
+    "log-stream": [f"log/offsite-{name}:log-stream:x" for name in ("backup-database", "backup-files", "restore", "other")],
+    "log-group": [f"log/offsite-{name}" for name in ("backup-database", "backup-files", "restore")], "network-interface": ["network/eni-1"],
     "object": ["vault/production/database/x", "vault/production/files/x", "vault/production/x", "vault/staging/database/x", "vault/x", "files/x"]}
 CHANGING = ("Write", "Permissions management", "Tagging")
 
@@ -73,7 +76,7 @@ class Permissions(unittest.TestCase):
         return [to for to in places if not who.endswith("*") or permissions.place(to)[0] == permissions.VAULT]
 
     def favourable(self, action: str, to: str) -> list:
-        if to == "secret-key":
+        if to in ("secret-key", "restore-key"):
             return ["environment=production,via=secretsmanager"]
         if action.startswith("kms:"):
             return ["environment=production"]
@@ -90,32 +93,57 @@ class Permissions(unittest.TestCase):
     def test_whatever_is_missing_in_the_vaults_policies_is_noticed(self):
         concerned = {"bucket": [row for row in self.rows if row.to.startswith("vault")], "key": [row for row in self.rows if row.to == "key"],
                      "break-glass": [row for row in self.rows if row.who == "break-glass"]}
-        self.assertEqual([], self.unnoticed(concerned))
+        self.assertEqual([], self.unnoticed(self.policies, concerned))
 
     def test_no_role_has_a_permission_to_spare(self):
-        concerned = {role: [row for row in self.rows if row.who == role] for role in FUNCTIONS}
+        concerned = {role: [row for row in self.rows if row.who == role] for role in ROLES}
         # The vault asks for the same conditions.
         twice = ("Null s3:if-none-match", "Bool s3:ObjectCreationOperation", "StringLike s3:prefix", "StringEquals kms:EncryptionContext")
-        self.assertEqual([], [what for what in self.unnoticed(concerned) if not any(f"without {words}" in what for words in twice)])
+        self.assertEqual([], [what for what in self.unnoticed(self.policies, concerned) if not any(f"without {words}" in what for words in twice)])
 
-    def unnoticed(self, concerned: dict) -> list:
+    def test_login_by_iam_is_allowed_as_that_role_of_the_database_and_without_a_secret(self):
+        login = Policies(application={"DatabaseSecret": "", "DatabaseSecretKey": "", "RestoreSecret": "", "RestoreSecretKey": "", "DatabaseUser": "offsite"})
+        rows = [Row(who, action, to, "-", may) for who in ("backup-database", "restore") for action, to, may in (
+            ("rds-db:connect", "login/offsite", True), ("rds-db:connect", "login/postgres", False),
+            ("secretsmanager:GetSecretValue", "database-secret", False), ("secretsmanager:GetSecretValue", "wrapping-keys", True))]
+        self.assertEqual([], [str(row) for row in judged(login, rows)])
+        concerned = {role: [row for row in rows if row.who == role] for role in ("backup-database", "restore")}
+        unnoticed = [what for what in self.unnoticed(login, concerned) if "ConnectToDatabase" in what]
+        self.assertEqual([], unnoticed)
+
+    def test_restore_without_a_secret_of_its_own_reads_the_backups(self):
+        shared = Policies(application={"RestoreSecret": "", "RestoreSecretKey": ""})
+        rows = [Row("restore", "secretsmanager:GetSecretValue", "database-secret", "-", True),
+                Row("restore", "secretsmanager:GetSecretValue", "restore-secret", "-", False),
+                Row("restore", "kms:Decrypt", "secret-key", "via=secretsmanager", True),
+                Row("restore", "kms:Decrypt", "restore-key", "via=secretsmanager", False)]
+        self.assertEqual([], [str(row) for row in judged(shared, rows)])
+
+    def test_restore_with_a_secret_of_its_own_does_not_connect_as_the_backup_does(self):
+        apart = Policies(application={"DatabaseSecret": "", "DatabaseSecretKey": "", "DatabaseUser": "offsite"})
+        rows = [Row("backup-database", "rds-db:connect", "login/offsite", "-", True), Row("restore", "rds-db:connect", "login/offsite", "-", False),
+                Row("restore", "secretsmanager:GetSecretValue", "restore-secret", "-", True)]
+        self.assertEqual([], [str(row) for row in judged(apart, rows)])
+
+    def unnoticed(self, policies: Policies, concerned: dict) -> list:
         """What can be taken from policies without a row of those concerned failing; all that is asked, in one call."""
-        asked, simulations = [], []
+        asked, simulations, noticed = [], [], {}
         for name, rows in concerned.items():
-            policy = {"bucket": self.policies.bucket, "key": self.policies.key}.get(name) or self.policies.own[name][0]
-            statements = [statement for statement in policy["Statement"] if judgeable(statement)]
+            of_resource = {"bucket": policies.bucket, "key": policies.key}.get(name)
+            statements = [statement for policy in ([of_resource] if of_resource else policies.own[name]) for statement in policy["Statement"]]
             for what, statement, altered in mutants.of_statements(statements):
-                changed = copy.copy(self.policies)
-                document = {**policy, "Statement": altered}
-                if name in ("bucket", "key"):
+                changed = copy.copy(policies)
+                document = {"Version": "2012-10-17", "Statement": altered}
+                if of_resource:
                     setattr(changed, name, document)
                 else:
-                    changed.own = {**self.policies.own, name: [document]}
+                    changed.own = {**policies.own, name: [document]}
+                # A permission of which no row speaks is to spare, too.
+                noticed[f"{name}: {what}"] = False
                 # No other row can be judged differently then.
                 for row in (row for row in rows if "NotAction" in statement or names(statement, row.action)):
                     asked.append((f"{name}: {what}", row))
                     simulations.append(changed.simulation(row.who, row.action, row.to, row.how))
-        noticed = defaultdict(bool)
         answers, _ = permissions.ask(packages.node(), simulations)
         for (what, row), may in zip(asked, answers, strict=True):
             noticed[what] |= row.may != may
@@ -134,11 +162,6 @@ class Permissions(unittest.TestCase):
         self.assertEqual(reads, judged(shut, reads))
         others = [row for row in self.rows if not row.who.startswith("restore")]
         self.assertEqual([], judged(shut, others))
-
-
-def judgeable(statement: dict) -> bool:
-    """Whether a statement is about the services of the table."""
-    return any(action.partition(":")[0] in ("s3", "kms", "secretsmanager") for action in listed(statement.get("Action") or statement["NotAction"]))
 
 
 def listed(value) -> list:

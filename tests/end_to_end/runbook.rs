@@ -46,6 +46,7 @@ fn paste_as(site: &Site, folder: &Path, commands: &str, user: &str, password: &s
         .env("PATH", path)
         .env("OFFSITE_VAULT_BUCKET", &site.bucket)
         .env("OFFSITE_ENVIRONMENT", &site.environment)
+        .env("ENVIRONMENT", &site.environment)
         .env("ESCROW", "escrow-2026.key.pem")
         .env("DATABASE_URL", format!("postgresql://{user}@{}:{}/postgres?sslmode=disable", server.host, server.port))
         .env("PGPASSWORD", password)
@@ -96,6 +97,18 @@ async fn commands_of_the_worst_day_bring_everything_back() {
     // Keys that can't be paths are told, and not in the folder.
     let files = contents(&bucket).await;
     assert!(files.keys().any(|key| folder.path().join("restored").join(key).is_file()));
+}
+
+#[tokio::test]
+async fn command_for_a_backup_that_must_outlive_its_lock_lengthens_it() {
+    let site = Site::new(USUAL).await;
+    let folder = tempfile::tempdir().unwrap();
+    let report = site.back_up().await;
+    let backup = report["backup"].as_str().unwrap();
+    let in_a_year = time::OffsetDateTime::now_utc().date() + time::Duration::days(365);
+    let command = block("Afterwards", 1).replace("BACKUP", backup).replace("2027-12-31", &in_a_year.to_string());
+    let said = paste(&site, folder.path(), &command.replace("offsite-vault-vault-1a2b3c4d5e6f", &site.bucket));
+    assert!(said.contains("3 objects, of which 3 were locked for less"), "{said}");
 }
 
 #[tokio::test]

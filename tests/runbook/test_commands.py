@@ -54,7 +54,7 @@ def wrong(command: str) -> str:
 class Commands(unittest.TestCase):
     def test_every_command_is_one_that_the_cli_takes(self):
         found = [(page, command) for page in pages.all_pages() for command in pages.commands(page.read_text(), "aws")]
-        self.assertGreater(len(found), 10)
+        self.assertGreater(len(found), 5)
         for page, command in found:
             with self.subTest(page=page.name, command=command):
                 self.assertEqual("", wrong(command))

@@ -10,6 +10,7 @@ mod files_denied;
 mod files_refused;
 mod interrupted;
 mod partial;
+mod rds_login;
 mod refused_aws;
 mod refused_source;
 mod refused_vault;

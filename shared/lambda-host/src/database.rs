@@ -50,7 +50,7 @@ impl DatabaseSettings {
         ["OFFSITE_DATABASE_SECRET", "OFFSITE_DATABASE_USER"].iter().any(|name| variables.optional(name).is_some())
     }
 
-    /// Completes them by the secret's current content, or by a password that is good for 15 minutes.
+    /// Completes them by the secret's current content, or by a password that each connection makes anew.
     ///
     /// # Errors
     /// A secret that can't be read, or lacks a field; a setting that is missing without a secret.
@@ -63,7 +63,7 @@ impl DatabaseSettings {
             }
             Login::Iam { user } => {
                 let mut options = ConnectOptions::from_overrides(user, &self.overrides)?;
-                options.password = Some(rds_token::password(aws, &options.server(), user).await?);
+                options.password = Some(rds_token::password(aws, &options.server(), user)?);
                 Ok(options)
             }
         }

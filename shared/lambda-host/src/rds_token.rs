@@ -17,16 +17,21 @@ const LIFETIME: Duration = Duration::from_secs(900);
 /// All but RFC 3986's unreserved characters.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// The password of `user` at `server` (`host:port`) for a role that may connect as it.
+/// The password of `user` at `server` (`host:port`) for a role that may connect as it, anew for each connection.
 ///
 /// # Errors
 /// If there are no credentials, or no Region.
-pub(crate) async fn password(config: &aws_config::SdkConfig, server: &str, user: &str) -> Result<Password> {
-    let region = config.region().context("no Region is set")?;
+pub(crate) fn password(config: &aws_config::SdkConfig, server: &str, user: &str) -> Result<Password> {
+    let region = config.region().context("no Region is set")?.to_string();
     let provider = config.credentials_provider().context("no credentials are set")?;
-    let credentials = provider.provide_credentials().await.context("get the role's credentials")?;
-    let token = token(credentials, region.as_ref(), server, user, SystemTime::now());
-    Ok(Password::new(token.context("sign in to RDS as the role")?.to_string()))
+    let (server, user) = (server.to_owned(), user.to_owned());
+    Ok(Password::made(move || {
+        let (region, provider, server, user) = (region.clone(), provider.clone(), server.clone(), user.clone());
+        async move {
+            let credentials = provider.provide_credentials().await.context("get the role's credentials")?;
+            Ok(token(credentials, &region, &server, &user, SystemTime::now()).context("sign in to RDS as the role")?)
+        }
+    }))
 }
 
 fn token(

@@ -11,6 +11,7 @@ use tokio_util::either::Either;
 
 use crate::error::Error;
 use crate::options::ConnectOptions;
+use crate::password::Password;
 
 /// What a session runs over, below TLS.
 pub(crate) type Socket = Either<TcpStream, UnixStream>;
@@ -50,8 +51,12 @@ pub(crate) async fn open(options: &ConnectOptions, to: Option<IpAddr>) -> Result
 /// Says what a failed login means and what to do.
 pub(crate) fn explain(options: &ConnectOptions, error: tokio_postgres::Error) -> Error {
     let (server, user, dbname) = (options.server(), options.user.clone(), options.dbname.clone());
+    let made = options.password.as_ref().is_some_and(Password::is_made);
     if let Some(code) = error.code() {
         return match *code {
+            SqlState::INVALID_PASSWORD | SqlState::INVALID_AUTHORIZATION_SPECIFICATION if made => {
+                Error::Token { server, user, source: error }
+            }
             SqlState::INVALID_PASSWORD => Error::Password { server, user, source: error },
             SqlState::INVALID_CATALOG_NAME => Error::UnknownDatabase { server, dbname, source: error },
             SqlState::INVALID_AUTHORIZATION_SPECIFICATION | SqlState::INSUFFICIENT_PRIVILEGE => {

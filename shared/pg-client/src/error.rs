@@ -157,6 +157,28 @@ pub enum Error {
         #[source]
         source: tokio_postgres::Error,
     },
+    /// The password that is made for each connection could not be made.
+    #[error("make the password of user {user}")]
+    NoPassword {
+        /// The role.
+        user: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The password that was made for this connection is refused.
+    #[error(
+        "{server} does not let user {user} in by RDS IAM authentication HINT: Check that it is enabled there, that the role was granted rds_iam, and that host and port are the database's own, not an alias: the password is signed for them."
+    )]
+    Token {
+        /// `host:port`.
+        server: String,
+        /// The role.
+        user: String,
+        /// The server's message.
+        #[source]
+        source: tokio_postgres::Error,
+    },
     /// No such database.
     #[error("database {dbname} does not exist at {server} HINT: Check dbname.")]
     UnknownDatabase {

@@ -99,7 +99,7 @@ mod tests {
             (&*options.host, options.port, &*options.user, &*options.dbname),
             ("db.example.com", 5433, "app", "shop")
         );
-        assert_eq!(options.password.unwrap().reveal(), "s3cret");
+        assert_eq!(options.password.unwrap().known(), Some("s3cret"));
     }
 
     #[test]

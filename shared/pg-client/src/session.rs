@@ -76,7 +76,9 @@ impl Session {
             .application_name(&options.application_name)
             .ssl_mode(negotiation);
         if let Some(password) = &options.password {
-            config.password(password.reveal());
+            let made = password.reveal().await;
+            let made = made.map_err(|source| Error::NoPassword { user: options.user.clone(), source })?;
+            config.password(made.as_bytes());
         }
         let (copy_as_bytes, plain) = (options.copy_as_bytes, negotiation == Negotiation::Disable);
         let socket = CopyBytes::new(socket, copy_as_bytes && plain);

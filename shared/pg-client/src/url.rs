@@ -173,7 +173,7 @@ mod tests {
             (&*options.host, options.port, &*options.user, &*options.dbname),
             ("db.example.com", 6543, "us@er", "my db")
         );
-        assert_eq!(options.password.unwrap().reveal(), "p:a/s%s");
+        assert_eq!(options.password.unwrap().known(), Some("p:a/s%s"));
         assert_eq!(options.sslmode, SslMode::VerifyCa);
         assert_eq!(options.root_certificates, RootCertificates::Path("/etc/ca.pem".into()));
         assert_eq!((options.connect_timeout, &*options.application_name), (Duration::from_secs(3), "x&y"));

@@ -6,7 +6,7 @@ mod dumped;
 
 use std::time::{Duration, Instant};
 
-use dumped::{connect, rest, sessions_left};
+use dumped::{connect, rest, until_no_session_is_left};
 use pg_dump::{Dump, DumpOptions, Error};
 use testing::postgres::{Database, MAJORS, USUAL, server};
 use tokio_postgres::Client;
@@ -62,14 +62,6 @@ async fn until_blocked(client: &Client, statement: &str) {
     while client.query_one(sql, &[&format!("{statement}%")]).await.unwrap().get::<_, i64>(0) == 0 {
         assert!(began.elapsed() < 20 * SECOND, "{statement} does not wait");
         tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
-async fn until_nothing_is_left(database: &Database) {
-    let began = Instant::now();
-    while sessions_left(database).await != 0 {
-        assert!(began.elapsed() < 10 * SECOND);
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
@@ -130,7 +122,7 @@ async fn lock_that_is_never_granted_is_an_error_that_names_table_and_blocker() {
     for part in ["public.little", "LOCK TABLE little", "idle in transaction", &format!("pid {pid}"), "user postgres"] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    until_nothing_is_left(&database).await;
+    until_no_session_is_left(&database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -224,7 +216,7 @@ async fn dump_gives_way_to_who_waits_too_long_even_when_nobody_takes_its_section
     assert!(error.to_string().contains("ALTER TABLE big ADD COLUMN c int"), "{error}");
     assert!(matches!(dump.next().await, Err(Error::Stopped)));
     dump.abort().await;
-    assert_eq!(sessions_left(&database).await, 0);
+    until_no_session_is_left(&database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -253,7 +245,7 @@ async fn killed_connection_is_an_error_and_leaves_nothing() {
         };
         let error = ended.unwrap_or_else(|| panic!("victim {victim}: the dump went on"));
         assert!(format!("{error}").contains("lost"), "{victim}: {error} {error:?}");
-        until_nothing_is_left(&database).await;
+        until_no_session_is_left(&database).await;
     }
 }
 
@@ -310,17 +302,17 @@ async fn abort_drop_and_early_finish_leave_nothing_on_the_server() {
     let mut dump = opened(&database, options()).await;
     begin_data(&mut dump).await;
     dump.abort().await;
-    assert_eq!(sessions_left(&database).await, 0);
+    until_no_session_is_left(&database).await;
 
     let mut dump = opened(&database, options()).await;
     begin_data(&mut dump).await;
     drop(dump);
-    until_nothing_is_left(&database).await;
+    until_no_session_is_left(&database).await;
 
     let mut dump = opened(&database, options()).await;
     begin_data(&mut dump).await;
     assert!(matches!(dump.finish().await, Err(Error::Unfinished)));
-    assert_eq!(sessions_left(&database).await, 0);
+    until_no_session_is_left(&database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -332,7 +324,7 @@ async fn dropped_while_it_waits_for_a_lock_it_leaves_nothing_that_others_queue_b
     let opening = tokio::spawn(async move { Dump::open(&source, patient).await });
     until_blocked(&watch, "LOCK TABLE").await;
     opening.abort();
-    until_nothing_is_left(&database).await;
+    until_no_session_is_left(&database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@
 #[path = "data/dumped.rs"]
 mod dumped;
 
-use dumped::{connect, dump, rest, sessions_left};
+use dumped::{connect, dump, rest, until_no_session_is_left};
 use pg_client::{ConnectOptions, Password};
 use pg_dump::{Dump, DumpOptions, Error};
 use testing::postgres::{Database, MAJORS, USUAL};
@@ -36,7 +36,7 @@ impl Role {
             Err(error) => error,
         };
         assert!(!error.to_string().contains("plain"));
-        assert_eq!(sessions_left(&self.database).await, 0);
+        until_no_session_is_left(&self.database).await;
         error
     }
 
@@ -133,7 +133,7 @@ async fn row_that_is_too_long_is_named_by_table_and_ctid() {
         let Error::RowTooLong { table, ctid: found, limit, .. } = &error else { panic!("{error:?}") };
         assert_eq!((table.as_str(), found.as_ref(), *limit), ("public.rows", Some(&ctid), 200_000));
         assert!(error.to_string().contains(&format!("ctid {ctid}")), "{error}");
-        assert_eq!(sessions_left(&database).await, 0);
+        until_no_session_is_left(&database).await;
         let longer = DumpOptions { max_row: 260_000, ..options };
         assert_eq!(dump(&database, longer).await.unwrap().rows_of("rows"), 6000);
     }

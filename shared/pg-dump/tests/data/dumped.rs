@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use pg_client::ConnectOptions;
 use pg_dump::{Content, Dump, DumpOptions, Error, Summary};
@@ -139,9 +140,12 @@ pub async fn dump_as_pg_dump_does(database: &Database, encoding: &str, options: 
     dumped
 }
 
-/// Sessions of ours that the server still has.
-pub async fn sessions_left(database: &Database) -> i64 {
+/// Waits until the server has no session of ours: it forgets one only a while after its socket is closed.
+pub async fn until_no_session_is_left(database: &Database) {
     let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND application_name = 'offsite'";
-    let admin = database.server.connect("postgres").await;
-    admin.query_one(sql, &[&database.name]).await.unwrap().get(0)
+    let (admin, began) = (database.server.connect("postgres").await, Instant::now());
+    while admin.query_one(sql, &[&database.name]).await.unwrap().get::<_, i64>(0) != 0 {
+        assert!(began.elapsed() < Duration::from_secs(20), "a session is left");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

@@ -5,7 +5,7 @@ use pg_dump::{Dump, DumpOptions, Error};
 use testing::postgres::Database;
 use testing::unique;
 
-use crate::dumped::{connect, rest, sessions_left};
+use crate::dumped::{connect, rest, until_no_session_is_left};
 use crate::whole::assert_whole;
 
 const OTHERS: &str = r#"
@@ -52,7 +52,7 @@ impl Roles {
             Ok(dump) => rest(dump).await.err().unwrap(),
             Err(error) => error,
         };
-        assert_eq!(sessions_left(&self.database).await, 0);
+        until_no_session_is_left(&self.database).await;
         error
     }
 

@@ -14,6 +14,14 @@ import place
 
 # The oldest for which the pinned versions exist.
 OLDEST_PYTHON = (3, 11)
+# Says which packages that oldest one couldn't have: whoever pins by a newer one would not notice.
+TOO_NEW = """
+import importlib.metadata, sys
+from pip._vendor.packaging.specifiers import SpecifierSet
+for found in importlib.metadata.distributions():
+    if not SpecifierSet(found.metadata["Requires-Python"] or "").contains(sys.argv[1]):
+        print(found.metadata["Name"], found.version, "needs Python", found.metadata["Requires-Python"])
+"""
 
 
 class InstallFailed(Exception):
@@ -45,6 +53,9 @@ def venv(purpose: str, say, *, dependencies: bool = True) -> Path:
     run([sys.executable, "-m", "venv", str(folder)])
     run([str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
          "--no-input", *([] if dependencies else ["--no-deps"]), "-r", str(requirements)])
+    oldest = ".".join(map(str, OLDEST_PYTHON))
+    if too_new := run([str(folder / "bin/python"), "-c", TOO_NEW, oldest]).stdout:
+        raise InstallFailed(f"{requirements.name} is not for Python {oldest}:\n{too_new}HINT: Pin older versions.")
     mark.write_text(wanted)
     return folder
 

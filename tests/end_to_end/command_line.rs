@@ -94,15 +94,20 @@ async fn keygen_makes_a_pair_that_opens_a_backup_and_never_overwrites_a_key() {
     site.database.run("CREATE TABLE t AS SELECT generate_series(1, 10) AS n").await;
     let folder = tempfile::tempdir().unwrap();
     let keygen = || offsite().args(["keygen", "escrow-2026", "--out"]).arg(folder.path()).output().unwrap();
-    assert!(keygen().status.success());
+    let made = keygen();
+    assert!(made.status.success());
     let public = std::fs::read_to_string(folder.path().join("escrow-2026.pub.pem")).unwrap();
+    // As it is pasted into the parameters of the stack.
+    let printed = String::from_utf8(made.stdout).unwrap();
+    let recipients =
+        printed.lines().find_map(|line| line.strip_prefix("RsaRecipients: '")?.strip_suffix('\'')).unwrap();
+    assert_eq!(recipients, serde_json::json!({"escrow-2026": public}).to_string());
     let private = folder.path().join("escrow-2026.key.pem");
     let before = std::fs::read(&private).unwrap();
     assert_eq!(keygen().status.code(), Some(1));
     assert_eq!(std::fs::read(&private).unwrap(), before);
 
-    let recipients = serde_json::json!({"escrow-2026": public}).to_string();
-    let function = site.backup().with("OFFSITE_RSA_RECIPIENTS", &recipients).with("OFFSITE_WRAPPING_KEYS_SECRET", "");
+    let function = site.backup().with("OFFSITE_RSA_RECIPIENTS", recipients).with("OFFSITE_WRAPPING_KEYS_SECRET", "");
     function.invoke(&serde_json::json!({})).await.report();
     let into = format!("{}_rsa", site.database.name);
     let restored = offsite()

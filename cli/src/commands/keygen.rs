@@ -7,7 +7,7 @@ use clap::Args;
 /// Make a key pair for the escrow: an RSA public key for the backups, and its private key to keep offline.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  offsite keygen escrow-2026            writes escrow-2026.pub.pem and escrow-2026.key.pem\n  offsite keygen --wrapping trial-1     writes trial-1.json, the content of a secret of wrapping keys"
+    after_help = "Examples:\n  offsite keygen escrow-2026            writes escrow-2026.pub.pem and escrow-2026.key.pem, prints a template's parameter\n  offsite keygen --wrapping trial-1     writes trial-1.json, the content of a secret of wrapping keys"
 )]
 pub(crate) struct Keygen {
     /// The key's name, which the backups carry.
@@ -30,6 +30,9 @@ impl Keygen {
         let pair = envelope::keygen::rsa_pair()?;
         self.write(&format!("{}.key.pem", self.name), pair.private_pem.as_bytes(), true)?;
         self.write(&format!("{}.pub.pem", self.name), pair.public_pem.as_bytes(), false)?;
+        // As a parameters.yaml takes it.
+        let recipients = serde_json::json!({ self.name.clone(): pair.public_pem }).to_string();
+        println!("RsaRecipients: '{}'", recipients.replace('\'', "''"));
         eprintln!("Keep the private key offline, in two places: it is the last resort when every AWS account is gone.");
         Ok(())
     }

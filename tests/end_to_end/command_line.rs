@@ -153,3 +153,17 @@ async fn hold_locks_a_backup_for_longer_and_takes_no_day_that_has_passed() {
     assert_eq!(past.status.code(), Some(1));
     assert!(String::from_utf8(past.stderr).unwrap().contains("has passed"));
 }
+
+#[tokio::test]
+async fn hold_of_what_is_no_whole_backup_locks_it_and_says_so() {
+    let site = Site::new(USUAL).await;
+    let half = "20261122T121433Z-shop-00010203040506ab";
+    let key = format!("{}/database/2026/11/22/{half}/volume-0001.sql.zst.enc", site.environment);
+    testing::s3::client().put_object().bucket(&site.bucket).key(key).send().await.unwrap();
+    let in_a_year = time::OffsetDateTime::now_utc().date() + time::Duration::days(365);
+    let place = ["--vault", &site.bucket, "--environment", &site.environment];
+    let held = offsite().args(["hold", half, "--until", &in_a_year.to_string()]).args(place).output().unwrap();
+    assert_eq!(held.status.code(), Some(1));
+    assert!(String::from_utf8(held.stdout).unwrap().contains("1 objects, of which 1 were locked for less"));
+    assert!(String::from_utf8(held.stderr).unwrap().contains("no whole backup"));
+}

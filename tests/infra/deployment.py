@@ -40,7 +40,7 @@ def application(parameters: dict = None, *, change=None) -> intrinsics.Stack:
             change(read)
         return intrinsics.Stack(read, inner, parent.account, parent.region, nested=nested)
 
-    return intrinsics.Stack(intrinsics.without_sam(template("template.yaml")), given, APPLICATION, REGION, names={"Undelivered.Arn": QUEUE}, nested=nested)
+    return intrinsics.Stack(intrinsics.without_sam(template("template.yaml"), given), given, APPLICATION, REGION, names={"Undelivered.Arn": QUEUE}, nested=nested)
 
 
 def role_policies(roles: intrinsics.Stack, role: str) -> list:

@@ -23,8 +23,11 @@ def read(path: Path) -> dict:
     return json.loads(json.dumps(cfn_yaml.load(str(path))))
 
 
-def without_sam(template: dict) -> dict:
-    """The template with its serverless resources turned into plain ones, roles included, by AWS's own translator."""
+def without_sam(template: dict, parameters: dict) -> dict:
+    """The template with its serverless resources turned into plain ones, roles included, by AWS's own translator.
+
+    It fills some parameters in already.
+    """
 
     class NoManagedPolicies:
         def load(self):
@@ -33,7 +36,7 @@ def without_sam(template: dict) -> dict:
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = "s3://bucket/key"
-    return transform(template, {}, NoManagedPolicies())
+    return transform(template, dict(parameters), NoManagedPolicies())
 
 
 class Stack:

@@ -12,4 +12,4 @@ mod split;
 
 pub use fragment::{FragmentError, check_fragment, check_function_body, check_statement, neutralise_colons};
 pub use lexer::{Construct, Lexer, Token, TokenKind, Unterminated};
-pub use split::{ObjectHeader, SplitError, Splitter, SqlText, Statement, setting, split};
+pub use split::{First, ObjectHeader, SplitError, Splitter, SqlText, Statement, first, setting, split};

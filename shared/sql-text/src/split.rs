@@ -27,7 +27,32 @@ pub struct Splitter<'a> {
     begin: usize,
     lines: Lines<'a>,
     object: Option<ObjectHeader<'a>>,
+    standard_strings: bool,
     failed: bool,
+}
+
+/// Splits off the first statement of a text of which more may follow. `standard_strings` is what the text before it left
+/// `standard_conforming_strings` at. `None` if there are but white space and comments.
+///
+/// # Errors
+/// [`SplitError`]; if more of the text could change that, [`SplitError::is_cut_off`] says so.
+pub fn first(sql: &[u8], standard_strings: bool) -> Result<Option<First<'_>>, SplitError> {
+    let mut splitter = Splitter::new(sql);
+    splitter.standard_strings = standard_strings;
+    splitter.lexer.set_standard_strings(standard_strings);
+    let first = splitter.command()?;
+    Ok(first.map(|(sql, copies)| First { sql, copies, standard_strings: splitter.standard_strings }))
+}
+
+/// The first statement of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct First<'a> {
+    /// Its text; `whole` ends where the next statement begins, or the rows of a COPY.
+    pub sql: SqlText<'a>,
+    /// Whether it is `COPY … FROM stdin;`, so that rows follow.
+    pub copies: bool,
+    /// What it leaves `standard_conforming_strings` at.
+    pub standard_strings: bool,
 }
 
 /// One statement.
@@ -119,11 +144,18 @@ pub enum SplitError {
     },
 }
 
+impl SplitError {
+    /// Whether the text ends too early, and all that there is of it is well.
+    pub fn is_cut_off(&self) -> bool {
+        matches!(self, Self::Unterminated { .. } | Self::Unfinished { .. } | Self::UnfinishedCopy { .. })
+    }
+}
+
 impl<'a> Splitter<'a> {
     /// A splitter of `sql`, which begins between statements, under `standard_conforming_strings`.
     pub fn new(sql: &'a [u8]) -> Self {
         let lines = Lines { sql, position: 0, line: 1 };
-        Self { sql, lexer: Lexer::new(sql), begin: 0, lines, object: None, failed: false }
+        Self { sql, lexer: Lexer::new(sql), begin: 0, lines, object: None, standard_strings: true, failed: false }
     }
 
     /// White space and comments after the last statement, once the iterator has ended.
@@ -132,6 +164,21 @@ impl<'a> Splitter<'a> {
     }
 
     fn statement(&mut self) -> Result<Option<Statement<'a>>, SplitError> {
+        let Some((mut sql, copies)) = self.command()? else { return Ok(None) };
+        if !copies {
+            return Ok(Some(Statement::Sql(sql)));
+        }
+        let start = sql.whole.end;
+        let line = sql.line;
+        let (rows, whole) = data_end(self.sql, start).ok_or(SplitError::UnfinishedCopy { line })?;
+        sql.whole.end = whole;
+        self.begin = whole;
+        self.lexer.jump(whole);
+        Ok(Some(Statement::CopyFromStdin { sql, rows: start..rows }))
+    }
+
+    /// The next statement, and whether rows follow where it ends.
+    fn command(&mut self) -> Result<Option<(SqlText<'a>, bool)>, SplitError> {
         let mut boundary = Boundary::default();
         let mut command = Command::default();
         let mut first = None;
@@ -171,30 +218,27 @@ impl<'a> Splitter<'a> {
         }
     }
 
-    fn end(&mut self, first: usize, end: usize, command: &Command<'a>) -> Result<Statement<'a>, SplitError> {
+    fn end(&mut self, first: usize, end: usize, command: &Command<'a>) -> Result<(SqlText<'a>, bool), SplitError> {
         let line = self.lines.at(first);
         let text = &self.sql[first..end];
         let mut sql = SqlText { text, object: self.object, offset: first, line, whole: self.begin..end };
         if let Some(on) = command.standard_strings() {
+            self.standard_strings = on;
             self.lexer.set_standard_strings(on);
         }
         if let Some(encoding) = command.unsafe_encoding() {
             return Err(SplitError::Encoding { encoding, line });
         }
-        if !command.copies_from_stdin() {
-            self.begin = end;
-            return Ok(Statement::Sql(sql));
+        let copies = command.copies_from_stdin();
+        if copies {
+            let line_end = memchr(b'\n', &self.sql[end..]).ok_or(SplitError::UnfinishedCopy { line })? + end;
+            if !self.sql[end..line_end].trim_ascii().is_empty() {
+                return Err(SplitError::BehindCopy { line });
+            }
+            sql.whole.end = line_end + 1;
         }
-        let line_end = memchr(b'\n', &self.sql[end..]).ok_or(SplitError::UnfinishedCopy { line })? + end;
-        if !self.sql[end..line_end].trim_ascii().is_empty() {
-            return Err(SplitError::BehindCopy { line });
-        }
-        let start = line_end + 1;
-        let (rows, whole) = data_end(self.sql, start).ok_or(SplitError::UnfinishedCopy { line })?;
-        sql.whole.end = whole;
-        self.begin = whole;
-        self.lexer.jump(whole);
-        Ok(Statement::CopyFromStdin { sql, rows: start..rows })
+        self.begin = sql.whole.end;
+        Ok((sql, copies))
     }
 
     /// The one place where commands of psql are met: all are refused.

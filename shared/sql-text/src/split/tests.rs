@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::panic, clippy::unwrap_used)]
 use super::*;
 
 fn texts(sql: &str) -> Vec<&str> {
@@ -155,4 +155,40 @@ fn settings_are_read_from_their_statements() {
     for sql in ["SET ROLE x;", "SELECT 1;", "SET TIME ZONE 'UTC';", ""] {
         assert_eq!(setting(sql.as_bytes()), None, "{sql}");
     }
+}
+
+#[test]
+fn first_statement_is_found_as_soon_as_it_is_whole_and_not_before() {
+    let sql =
+        "-- Name: t; Type: TABLE; Schema: s; Owner: o\nCREATE FUNCTION f() RETURNS text AS $$;$$ /* ; */;\n\nSELECT 2;";
+    let end = sql.find("*/;").unwrap() + 3;
+    for length in 0..end {
+        match first(&sql.as_bytes()[..length], true) {
+            Ok(None) => {}
+            Ok(Some(found)) => panic!("{length}: {found:?}"),
+            Err(error) => assert!(error.is_cut_off(), "{length}: {error}"),
+        }
+    }
+    let found = first(sql.as_bytes(), true).unwrap().unwrap();
+    assert_eq!((found.sql.whole, found.copies), (0..end, false));
+    assert_eq!(found.sql.object.unwrap().kind, b"TABLE");
+}
+
+#[test]
+fn first_copy_ends_where_its_rows_begin() {
+    let sql = b"COPY t FROM stdin;\n1\n\\.\n";
+    assert!(first(&sql[..18], true).unwrap_err().is_cut_off());
+    let found = first(&sql[..19], true).unwrap().unwrap();
+    assert_eq!((found.sql.whole, found.copies), (0..19, true));
+    assert!(!first(b"SELECT 1 \\! id", true).unwrap_err().is_cut_off());
+}
+
+#[test]
+fn first_statement_knows_and_tells_whether_a_backslash_escapes() {
+    let sql = br"SET standard_conforming_strings = off; SELECT 'a\'; x';";
+    let set = first(sql, true).unwrap().unwrap();
+    assert!(!set.standard_strings);
+    let rest = &sql[set.sql.whole.end..];
+    assert_eq!(first(rest, false).unwrap().unwrap().sql.text, br"SELECT 'a\'; x';");
+    assert_eq!(first(rest, true).unwrap().unwrap().sql.text, br"SELECT 'a\';");
 }

@@ -104,7 +104,8 @@ async fn locale(ask: &Asker<'_>, database: &DatabaseProperties, major: u32) -> R
     if database.ctype != database.collate {
         locales.push(&database.ctype);
     }
-    for locale in locales {
+    // A plain dump does not say which it had.
+    for locale in locales.into_iter().filter(|locale| !locale.is_empty()) {
         if !ask.has_locale(locale).await? {
             missing.push(Missing::Locale(locale.to_owned()));
         }

@@ -192,13 +192,14 @@ fn may_pass(failure: &Failure) -> bool {
 }
 
 fn create_statement(name: &str, database: &DatabaseProperties, major: u32) -> String {
-    let mut sql = format!(
-        "CREATE DATABASE {} TEMPLATE template0 ENCODING {} LC_COLLATE {} LC_CTYPE {}",
-        identifier(name),
-        literal(&database.encoding),
-        literal(&database.collate),
-        literal(&database.ctype)
-    );
+    let mut sql =
+        format!("CREATE DATABASE {} TEMPLATE template0 ENCODING {}", identifier(name), literal(&database.encoding));
+    // What a plain dump does not say is as the server has it.
+    for (option, locale) in [("LC_COLLATE", &database.collate), ("LC_CTYPE", &database.ctype)] {
+        if !locale.is_empty() {
+            sql.push_str(&format!(" {option} {}", literal(locale)));
+        }
+    }
     if major >= 15 && !database.locale_provider.is_empty() {
         sql.push_str(&format!(" LOCALE_PROVIDER {}", identifier(&database.locale_provider)));
         if let Some(locale) = &database.locale {
@@ -229,6 +230,8 @@ mod tests {
         };
         let common = "CREATE DATABASE \"X\" TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'it''s'";
         assert_eq!(create_statement("X", &database, 14), common);
+        let unknown = DatabaseProperties { encoding: "UTF8".to_owned(), ..DatabaseProperties::default() };
+        assert_eq!(create_statement("X", &unknown, 17), "CREATE DATABASE \"X\" TEMPLATE template0 ENCODING 'UTF8'");
         let rest = " LOCALE_PROVIDER icu ICU_LOCALE 'de-DE' ICU_RULES '&a<b'";
         assert_eq!(create_statement("X", &database, 17), format!("{common}{rest}"));
     }

@@ -18,11 +18,14 @@ pub(super) fn object(entry: &SectionEntry, sql: &SqlText<'_>) -> String {
     }
 }
 
-/// The beginning of a statement on one line. Of a large object's data, nothing.
+/// The beginning of a statement on one line. Of a large object's data, and of rows in an INSERT, nothing.
 pub(super) fn beginning(kind: SectionKind, statement: &[u8]) -> String {
     let text = match kind {
         // `SELECT pg_catalog.lo_put(oid, offset, '\x…');`
         SectionKind::LargeObjects => statement.split(|byte| *byte == b'\'').next().unwrap_or_default(),
+        _ if statement.starts_with(b"INSERT ") => {
+            &statement[..memchr::memmem::find(statement, b" VALUES").unwrap_or("INSERT ".len())]
+        }
         _ => statement,
     };
     let cut = text.len() < statement.len();
@@ -43,6 +46,8 @@ mod tests {
     fn excerpt_is_short_on_one_line_and_without_large_objects_data() {
         assert_eq!(beginning(SectionKind::PreData, b"CREATE TABLE t (\n\ta int);"), "CREATE TABLE t ( a int);");
         assert_eq!(beginning(SectionKind::PreData, "é".repeat(500).as_bytes()).chars().count(), LONGEST + 1);
+        let insert = beginning(SectionKind::PostData, b"INSERT INTO public.t (a) VALUES ('secret');");
+        assert_eq!(insert, "INSERT INTO public.t (a)…");
         let put = b"SELECT pg_catalog.lo_put(1, 0, '\\x736563726574');";
         assert_eq!(beginning(SectionKind::LargeObjects, put), "SELECT pg_catalog.lo_put(1, 0,…");
     }

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use pg_client::ConnectOptions;
-use pg_restore::{Error, RestoreOptions, RestoreReport, Target, restore_into_new};
+use pg_restore::{Error, RestoreOptions, RestoreReport, SectionSource, Target, restore_into_new};
 use testing::postgres::{Database, server};
 use testing::stack::{Server, stack};
 use testing::unique;
@@ -36,6 +36,14 @@ impl Place {
     }
 
     pub(crate) async fn restore_with(&self, source: Memory, options: RestoreOptions) -> Result<RestoreReport, Error> {
+        self.restore_any(source, options).await
+    }
+
+    pub(crate) async fn restore_any(
+        &self,
+        source: impl SectionSource,
+        options: RestoreOptions,
+    ) -> Result<RestoreReport, Error> {
         let restored = restore_into_new(self.target(), source, options).await;
         self.no_session_is_left().await;
         if restored.is_err() {
@@ -121,13 +129,22 @@ pub(crate) fn pg_dump(server: &Server, database: &str) -> Vec<u8> {
     pg_dump_as(server, database, None)
 }
 
-pub(crate) fn pg_dump_as(server: &Server, database: &str, user: Option<(&str, &str)>) -> Vec<u8> {
+/// Every byte that stock pg_dump writes.
+pub(crate) fn raw_dump(server: &Server, database: &str, options: &[&str]) -> Vec<u8> {
+    raw_dump_as(server, database, None, options)
+}
+
+fn raw_dump_as(server: &Server, database: &str, user: Option<(&str, &str)>, options: &[&str]) -> Vec<u8> {
     let program = stack().pg_dump.as_ref().expect("the stack has pg_dump");
-    let output = client(program, server, database, user).output().unwrap();
+    let output = client(program, server, database, user).args(options).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+pub(crate) fn pg_dump_as(server: &Server, database: &str, user: Option<(&str, &str)>) -> Vec<u8> {
     let major: u32 = server_major(server);
     let mut dump = Vec::new();
-    for line in output.stdout.split_inclusive(|byte| *byte == b'\n') {
+    for line in raw_dump_as(server, database, user, &[]).split_inclusive(|byte| *byte == b'\n') {
         let skipped = line.starts_with(b"\\restrict ")
             || line.starts_with(b"\\unrestrict ")
             || (major < 17 && line.starts_with(b"SET transaction_timeout"));

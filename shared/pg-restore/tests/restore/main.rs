@@ -7,6 +7,7 @@ mod database;
 mod encodings;
 mod equality;
 mod failures;
+mod plain;
 mod psql;
 mod readiness;
 mod source;

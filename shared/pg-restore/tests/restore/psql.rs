@@ -36,7 +36,7 @@ async fn restore_does_what_psql_does_and_both_equal_the_source() {
 
 /// A dump, with the rows of the table partitioned by the hash of an enum apart and sorted: which partition holds which of them
 /// depends on the enum's oids.
-fn comparable(dump: &[u8]) -> (Vec<u8>, Vec<&[u8]>) {
+pub(crate) fn comparable(dump: &[u8]) -> (Vec<u8>, Vec<&[u8]>) {
     let (mut rest, mut rows, mut within) = (Vec::new(), Vec::new(), false);
     for line in dump.split_inclusive(|byte| *byte == b'\n') {
         match within {

@@ -26,4 +26,4 @@ pub use restore::{
     Selection, Target, Volume,
 };
 pub use s3_call::{CallError, Patience};
-pub use source::{Bucket, Estimate};
+pub use source::{Bucket, Estimate, StoredObject};

@@ -3,6 +3,7 @@
 mod bucket;
 mod bytes;
 mod folder;
+mod older;
 mod pattern;
 mod report;
 mod run;
@@ -110,15 +111,17 @@ impl Restore {
     /// # Errors
     /// [`Error::Read`] when the volume can't be read again and again, [`Error::Stopped`]. What was restored until then stays.
     pub async fn volume(&self, volume: &Volume, report: &mut RestoreReport) -> Result<(), Error> {
-        let target = Arc::new(Writer::of(&self.target));
+        let target = Arc::new(Writer::of(&self.target, volume.is_older()));
         let selected = volume.entries().filter(|file| match file {
             Ok((record, _)) => self.selection.matches(&record.key),
             Err(_) => true,
         });
-        let (overwrite, deciding) = (self.overwrite, Arc::clone(&target));
+        let (overwrite, older, deciding) = (self.overwrite, volume.is_older(), Arc::clone(&target));
         let decided = stream::iter(selected)
             .map_ok(move |(record, entry)| {
                 let target = Arc::clone(&deciding);
+                // The older job wrote an object that it could not read as one without bytes.
+                let overwrite = if older && record.bytes == 0 { Overwrite::Never } else { overwrite };
                 async move {
                     let decision = target.decide(&record, overwrite).await;
                     Ok((record, entry, decision))
@@ -156,9 +159,9 @@ pub(crate) enum Writer {
 }
 
 impl Writer {
-    fn of(target: &Target) -> Self {
+    fn of(target: &Target, without_headers: bool) -> Self {
         match target {
-            Target::Bucket(bucket) => Self::Bucket(BucketTarget::new(bucket.clone())),
+            Target::Bucket(bucket) => Self::Bucket(BucketTarget::new(bucket.clone(), without_headers)),
             Target::Folder(folder) => Self::Folder(folder.clone()),
         }
     }

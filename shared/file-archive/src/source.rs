@@ -4,6 +4,7 @@ mod blank_key;
 mod list;
 mod object;
 mod read;
+mod stored;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ pub use list::Estimate;
 pub(crate) use list::{Listed, Pages};
 pub(crate) use object::{Head, Pin, Whole};
 pub(crate) use read::PIECE;
+pub use stored::StoredObject;
 
 /// A bucket as some client reaches it. Cheap to clone.
 #[derive(Clone)]

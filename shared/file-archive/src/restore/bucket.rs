@@ -24,6 +24,8 @@ use upload::Upload;
 
 pub(crate) struct BucketTarget {
     bucket: Arc<Bucket>,
+    /// The backup does not know what the files' headers were, so they can't differ.
+    without_headers: bool,
 }
 
 /// Everything that belongs to an object, for either of the two ways to write one.
@@ -59,8 +61,8 @@ macro_rules! with_headers {
 use with_headers;
 
 impl BucketTarget {
-    pub(crate) fn new(bucket: Bucket) -> Self {
-        Self { bucket: Arc::new(bucket) }
+    pub(crate) fn new(bucket: Bucket, without_headers: bool) -> Self {
+        Self { bucket: Arc::new(bucket), without_headers }
     }
 
     pub(super) async fn decide(&self, record: &FileRecord, overwrite: Overwrite) -> Decision {
@@ -92,7 +94,7 @@ impl BucketTarget {
     /// Whether an object has the file's bytes and headers. ETags that differ prove nothing: they depend on how it was written.
     async fn same(&self, record: &FileRecord, there: &HeadObjectOutput, etag: &str) -> Result<bool, String> {
         let bytes = there.content_length.and_then(|length| u64::try_from(length).ok());
-        if bytes != Some(record.bytes) || headers(there) != record.headers {
+        if bytes != Some(record.bytes) || !(self.without_headers || headers(there) == record.headers) {
             return Ok(false);
         }
         if etag.trim_matches('"') == record.etag {

@@ -28,8 +28,10 @@ pub(super) struct Opened {
     pub(super) source: Arc<dyn ReadAt>,
     pub(super) directory: Directory,
     /// As it is in the ZIP: deflated.
-    manifest: Bytes,
-    method: Method,
+    pub(super) manifest: Bytes,
+    pub(super) method: Method,
+    /// Of a ZIP without a manifest: what was found by reading all of it.
+    pub(super) older: Option<Vec<FileRecord>>,
 }
 
 impl Volume {
@@ -55,7 +57,7 @@ impl Volume {
         let Some(manifest) = span.get(start..end).map(|data| span.slice_ref(data)) else {
             return Err(refused(format!("{MANIFEST} is cut off")));
         };
-        let opened = Opened { name: name.to_owned(), source, directory, manifest, method: entry.method };
+        let opened = Opened { name: name.to_owned(), source, directory, manifest, method: entry.method, older: None };
         let volume = Self { inner: Arc::new(opened) };
         let checked = volume.clone();
         let check = tokio::task::spawn_blocking(move || checked.check(&entry));
@@ -70,7 +72,12 @@ impl Volume {
 
     /// How many it has.
     pub fn count(&self) -> u64 {
-        self.inner.directory.entries().len() as u64 - 2
+        self.inner.directory.entries().len() as u64 - if self.is_older() { 0 } else { 2 }
+    }
+
+    /// A ZIP of the older job, which has no manifest.
+    pub(super) fn is_older(&self) -> bool {
+        self.inner.older.is_some()
     }
 
     pub(super) fn entries(&self) -> Lines {
@@ -174,6 +181,12 @@ impl Iterator for Lines {
     type Item = Result<(FileRecord, Entry), Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if let Some(records) = &self.volume.inner.older {
+            let number = self.number as usize;
+            self.number += 1;
+            let entry = *self.volume.inner.directory.entries().get(number)?;
+            return records.get(number).map(|record| Ok((record.clone(), entry)));
+        }
         let line = match self.line() {
             Ok(line) => line?,
             Err(error) => return Some(Err(error)),

@@ -31,10 +31,29 @@ fn damaged(what: impl Into<String>) -> ZipError {
     ZipError::Damaged(what.into())
 }
 
+/// Whose ZIP it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Writer {
+    Offsite,
+    /// aiozipstream 0.4, as the older job of files used it: stored, with sizes only behind the data and in the directory, and names that
+    /// are ASCII or marked as UTF-8. Its descriptors begin with a signature whose bytes are swapped: nobody needs to read them.
+    Older,
+}
+
+impl Writer {
+    fn knows(self, flags: u16) -> bool {
+        match self {
+            Self::Offsite => flags & !STREAMED == UTF8,
+            Self::Older => flags & !UTF8 == STREAMED,
+        }
+    }
+}
+
 /// The central directory: entries in the order of their offsets, which don't overlap.
 pub(crate) struct Directory {
     raw: Bytes,
     entries: Vec<Entry>,
+    writer: Writer,
 }
 
 /// As the central directory tells it.
@@ -63,6 +82,10 @@ impl Entry {
 impl Directory {
     /// Reads and checks it, by one read if it is small.
     pub(crate) async fn read(source: &dyn ReadAt) -> Result<Self, ZipError> {
+        Self::read_of(Writer::Offsite, source).await
+    }
+
+    pub(crate) async fn read_of(writer: Writer, source: &dyn ReadAt) -> Result<Self, ZipError> {
         let length = source.length();
         let tail_at = length.saturating_sub(TAIL);
         let tail = source.read(tail_at..length).await.map_err(ZipError::Read)?;
@@ -76,8 +99,8 @@ impl Directory {
         } else {
             read_long(source, offset..offset + size).await?
         };
-        let entries = parse(&raw, entries, offset)?;
-        Ok(Self { raw, entries })
+        let entries = parse(writer, &raw, entries, offset)?;
+        Ok(Self { raw, entries, writer })
     }
 
     pub(crate) fn entries(&self) -> &[Entry] {
@@ -104,7 +127,7 @@ impl Directory {
             return Err(format!("its local header has another name: {:?}", String::from_utf8_lossy(fields.name)));
         }
         let streamed = fields.flags & STREAMED != 0;
-        if fields.flags & !STREAMED != UTF8
+        if !self.writer.knows(fields.flags)
             || streamed != entry.streamed
             || Method::of(fields.method) != Some(entry.method)
         {
@@ -146,7 +169,7 @@ pub(crate) async fn read_long(source: &dyn ReadAt, range: Range<u64>) -> Result<
 
 /// Entries, offset and size of the central directory, which the records at the very end tell.
 fn ends(tail: &[u8], tail_at: u64) -> Result<(u64, u64, u64), ZipError> {
-    let none = || damaged("it does not end like a ZIP of Offsite");
+    let none = || damaged("it does not end as a ZIP ends");
     let end = tail.len().checked_sub(END_LEN).ok_or_else(none)?;
     let (entries, mut size, mut offset) = end_record(&tail[end..]).ok_or_else(none)?;
     let mut count = u64::from(entries);
@@ -182,11 +205,12 @@ fn end_64(record: &[u8], locator: &[u8], at: u64) -> Option<(u64, u64, u64)> {
     (located && known && disks == 0 && here == entries).then_some((entries, size, offset))
 }
 
-fn parse(raw: &[u8], count: u64, directory: u64) -> Result<Vec<Entry>, ZipError> {
+fn parse(writer: Writer, raw: &[u8], count: u64, directory: u64) -> Result<Vec<Entry>, ZipError> {
     let mut entries: Vec<Entry> = Vec::with_capacity(count as usize);
     let mut fields = Fields(raw);
     for number in 1..=count {
-        let entry = entry(&mut fields, raw.len()).ok_or_else(|| damaged(format!("entry {number} of its directory")))?;
+        let entry =
+            entry(writer, &mut fields, raw.len()).ok_or_else(|| damaged(format!("entry {number} of its directory")))?;
         if let Some(previous) = entries.last_mut() {
             previous.limit = entry.offset;
         }
@@ -209,7 +233,7 @@ fn parse(raw: &[u8], count: u64, directory: u64) -> Result<Vec<Entry>, ZipError>
     Ok(entries)
 }
 
-fn entry(fields: &mut Fields<'_>, length: usize) -> Option<Entry> {
+fn entry(writer: Writer, fields: &mut Fields<'_>, length: usize) -> Option<Entry> {
     let signature = fields.u32()?;
     let _versions = fields.u32()?;
     let (flags, method) = (fields.u16()?, fields.u16()?);
@@ -223,10 +247,13 @@ fn entry(fields: &mut Fields<'_>, length: usize) -> Option<Entry> {
     let extra = fields.take(extra_len.into())?;
     let method = Method::of(method)?;
     let streamed = flags & STREAMED != 0;
-    let ours =
-        signature == CENTRAL && flags & !STREAMED == UTF8 && comment_len == 0 && std::str::from_utf8(name).is_ok();
-    // What is stored is as long as its bytes, and what is streamed is deflated.
-    if !ours || (streamed && method == Method::Stored) {
+    let ours = signature == CENTRAL && writer.knows(flags) && comment_len == 0 && std::str::from_utf8(name).is_ok();
+    // What is stored is as long as its bytes, and what is streamed is deflated; the older writer stored what it streamed.
+    let other = match writer {
+        Writer::Offsite => streamed && method == Method::Stored,
+        Writer::Older => method != Method::Stored,
+    };
+    if !ours || other {
         return None;
     }
     let mut wide = Fields(zip_64(extra).unwrap_or_default());

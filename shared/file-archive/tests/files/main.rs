@@ -4,6 +4,7 @@
 mod changes;
 mod fixtures;
 mod hostile_keys;
+mod older;
 mod overwrite;
 mod problems;
 mod property;

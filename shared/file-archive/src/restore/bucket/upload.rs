@@ -147,7 +147,7 @@ impl Upload {
         match answer {
             Ok(_) => Ok(Outcome::Written),
             Err(failure) => {
-                let target = BucketTarget { bucket: Arc::clone(&self.open.bucket) };
+                let target = BucketTarget { bucket: Arc::clone(&self.open.bucket), without_headers: false };
                 target.refused(&self.record, &self.condition, failure, &sum, "complete the upload of").await
             }
         }

@@ -3,6 +3,7 @@
 
 mod commands;
 mod keys;
+mod older;
 mod place;
 mod progress;
 mod selection;

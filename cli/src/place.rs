@@ -25,6 +25,32 @@ impl VaultPlace {
     }
 }
 
+/// The same for a command that needs it for backups in the vault, and not for files of older tools.
+#[derive(Args)]
+pub(crate) struct VaultPlaceIfAny {
+    /// The vault's bucket.
+    #[arg(long, env = "OFFSITE_VAULT_BUCKET", value_name = "BUCKET")]
+    vault: Option<String>,
+    /// The account that owns the bucket; another owner's bucket of that name is refused.
+    #[arg(long, env = "OFFSITE_VAULT_OWNER", value_name = "ACCOUNT")]
+    vault_owner: Option<String>,
+    /// The environment whose backups are meant.
+    #[arg(long, env = "OFFSITE_ENVIRONMENT", value_name = "NAME")]
+    environment: Option<Environment>,
+}
+
+impl VaultPlaceIfAny {
+    /// The place. Ends the program, as for wrong usage, if it is not given.
+    pub(crate) fn needed(&self) -> VaultPlace {
+        let (Some(vault), Some(environment)) = (self.vault.clone(), self.environment.clone()) else {
+            let why =
+                "a backup in the vault needs --vault and --environment; a file's path or s3://BUCKET/KEY does not\n";
+            clap::Error::raw(clap::error::ErrorKind::MissingRequiredArgument, why).exit()
+        };
+        VaultPlace { vault, vault_owner: self.vault_owner.clone(), environment }
+    }
+}
+
 /// What is asked of the vault's lock.
 #[derive(Args)]
 pub(crate) struct VaultLock {

@@ -4,11 +4,12 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use pg_client::ConnectOptions;
 use pg_restore::RestoreOptions;
-use pipeline::{DatabaseRestore, Deadline, Progress};
+use pipeline::{DatabaseRestore, Deadline, OlderDatabaseRestore, OlderPlace, Progress};
 use vault::Selector;
 
 use crate::keys::KeyFiles;
-use crate::place::VaultPlace;
+use crate::older::{self, OlderPasswords, Source};
+use crate::place::VaultPlaceIfAny;
 use crate::progress::{Line, bytes};
 
 /// What is restored.
@@ -19,13 +20,16 @@ pub(crate) enum Restore {
 }
 
 /// Restore a database into a new one, and compare every row with the backup before it gets its name.
+///
+/// A dump of an older tool holds nothing to compare with: it is read to its end before anything is changed, and its rows are counted.
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  PGPASSWORD=… DATABASE_URL=postgresql://admin@db.example.com/postgres \\\n    offsite restore database latest --into shop_restored --private-key escrow.key.pem --vault BUCKET --environment production"
+    after_help = "Example:\n  PGPASSWORD=… DATABASE_URL=postgresql://admin@db.example.com/postgres \\\n    offsite restore database latest --into shop_restored --private-key escrow.key.pem --vault BUCKET --environment production\n  OFFSITE_PASSWORD=… PGPASSWORD=… DATABASE_URL=postgresql://admin@db.example.com/postgres \\\n    offsite restore database s3://BUCKET/defectdojo/2025/01/31/defectdojo_12:14:33Z.sql.gz.dat --into defectdojo_restored"
 )]
 pub(crate) struct RestoreDatabase {
-    /// `latest`, `before 2026-11-22T12:00:00Z`, or a backup's id as `offsite list` shows it.
-    backup: Selector,
+    /// `latest`, `before 2026-11-22T12:00:00Z`, a backup's id as `offsite list` shows it, or a file of an older tool: its path, or
+    /// s3://BUCKET/KEY.
+    backup: Source,
     /// The name of the new database; it must not exist.
     #[arg(long, value_name = "NAME")]
     into: String,
@@ -35,7 +39,9 @@ pub(crate) struct RestoreDatabase {
     #[command(flatten)]
     keys: KeyFiles,
     #[command(flatten)]
-    place: VaultPlace,
+    place: VaultPlaceIfAny,
+    #[command(flatten)]
+    passwords: OlderPasswords,
 }
 
 impl Restore {
@@ -50,14 +56,54 @@ impl Restore {
 impl RestoreDatabase {
     async fn run(self) -> Result<()> {
         let target = ConnectOptions::from_url(&self.database_url)?.with_password_from_environment();
+        match (older::place(&self.backup).await, &self.backup) {
+            (None, Source::Backup(backup)) => self.stored(&target, backup.clone()).await,
+            (Some(place), _) => self.older(&target, place).await,
+            (None, _) => anyhow::bail!("neither a backup nor a file is given"),
+        }
+    }
+
+    async fn older(&self, target: &ConnectOptions, place: OlderPlace) -> Result<()> {
+        let progress = Progress::default();
+        let restore = OlderDatabaseRestore {
+            place,
+            keys: &self.passwords.keys().await?,
+            target,
+            into: self.into.clone(),
+            options: RestoreOptions::default(),
+            deadline: Deadline::default(),
+            progress: progress.clone(),
+        };
+        let mut line = Line::new("restored", 0);
+        let report = line.follow(&progress, restore.run()).await?;
+        drop(line);
+        let restored = &report.restored;
+        println!(
+            "database {} is what {} holds (PostgreSQL {}): {} tables, {} rows, {} of SQL, in {:.1} s",
+            restored.database,
+            report.file,
+            report.source_version,
+            restored.tables,
+            restored.rows,
+            bytes(restored.bytes),
+            report.seconds,
+        );
+        if !report.authenticated {
+            println!("warning: nothing in a file of this kind shows whether somebody altered it");
+        }
+        finish(restored)
+    }
+
+    async fn stored(&self, target: &ConnectOptions, backup: Selector) -> Result<()> {
+        let vault = self.place.needed().open().await?;
         let identities = self.keys.identities().await?;
         let progress = Progress::default();
         let restore = DatabaseRestore {
-            vault: &self.place.open().await?,
+            vault: &vault,
             identities: &identities,
-            backup: self.backup,
-            target: &target,
-            into: Some(self.into),
+            backup,
+            target,
+            into: Some(self.into.clone()),
             options: RestoreOptions::default(),
             deadline: Deadline::default(),
             progress: progress.clone(),
@@ -89,12 +135,16 @@ impl RestoreDatabase {
         for warning in &report.backup_warnings {
             println!("warning of the backup: {}: {}", warning.message, warning.names.join(", "));
         }
-        for warning in &restored.warnings {
-            println!("warning: {warning}");
-        }
-        if !restored.leftovers.is_empty() {
-            println!("left over from earlier restores: {}", restored.leftovers.join(", "));
-        }
-        std::io::Write::flush(&mut std::io::stdout()).context("write to standard output")
+        finish(restored)
     }
+}
+
+fn finish(restored: &pg_restore::RestoreReport) -> Result<()> {
+    for warning in &restored.warnings {
+        println!("warning: {warning}");
+    }
+    if !restored.leftovers.is_empty() {
+        println!("left over from earlier restores: {}", restored.leftovers.join(", "));
+    }
+    std::io::Write::flush(&mut std::io::stdout()).context("write to standard output")
 }

@@ -25,6 +25,42 @@ pub enum Error {
     /// Reading the files of a bucket, or writing them.
     #[error(transparent)]
     Files(#[from] file_archive::Error),
+    /// A file that an older tool wrote.
+    #[error(transparent)]
+    Older(#[from] legacy::Error),
+    /// The dump in a file that an older tool wrote.
+    #[error("restore {name}")]
+    OlderDump {
+        /// The file.
+        name: String,
+        /// What is wrong with it.
+        #[source]
+        source: pg_restore::PlainError,
+    },
+    /// Parts of an older backup of files.
+    #[error(transparent)]
+    OlderParts(#[from] legacy::PartsError),
+    /// A file or folder on this machine.
+    #[error("read {}", .path.display())]
+    Local {
+        /// Which.
+        path: std::path::PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A database's backup was to be restored as files.
+    #[error("{name} holds no ZIP of files HINT: `offsite restore database` restores a dump.")]
+    OlderNoFiles {
+        /// The file.
+        name: String,
+    },
+    /// Nothing of an older backup of files was selected.
+    #[error("no file in {name} is selected, so nothing was restored")]
+    OlderNothingSelected {
+        /// The backup's file.
+        name: String,
+    },
     /// The index of a volume.
     #[error("{part}")]
     Index {

@@ -2,23 +2,28 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use file_archive::{Bucket, Folder, Overwrite, Target};
-use pipeline::{Deadline, FilesRestore, FilesRestoreReport, Progress};
+use file_archive::{Bucket, Folder, Overwrite, RestoreReport, Target};
+use pipeline::{Deadline, FilesRestore, FilesRestoreReport, OlderFilesReport, OlderFilesRestore, OlderPlace, Progress};
 use vault::Selector;
 
 use crate::keys::KeyFiles;
-use crate::place::{VaultPlace, aws_config};
+use crate::older::{self, OlderPasswords, Source};
+use crate::place::{VaultPlaceIfAny, aws_config};
 use crate::progress::{Line, bytes};
 use crate::selection::Select;
 
 /// Restore files into a bucket or a folder. Each is compared with its SHA-256 before it is there.
+///
+/// Of an older backup that was cut into parts, name any: all are restored, in the order of their numbers. It knows no headers of files, and
+/// a file without bytes, which may stand for one that could not be read, never replaces another.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  offsite restore files latest --into-folder ./restored --prefix invoices/ --private-key escrow.key.pem --vault BUCKET --environment production\n  offsite restore files latest --into-bucket shop-files --overwrite if-different --private-key escrow.key.pem --vault BUCKET --environment production"
+    after_help = "Examples:\n  offsite restore files latest --into-folder ./restored --prefix invoices/ --private-key escrow.key.pem --vault BUCKET --environment production\n  offsite restore files latest --into-bucket shop-files --overwrite if-different --private-key escrow.key.pem --vault BUCKET --environment production\n  offsite restore files 2022-07-22--13-00-41--part-1.zip.encrypted --into-folder ./restored --password-file passwords.txt"
 )]
 pub(crate) struct RestoreFiles {
-    /// `latest`, `before 2026-11-22T12:00:00Z`, or a backup's id as `offsite list` shows it.
-    backup: Selector,
+    /// `latest`, `before 2026-11-22T12:00:00Z`, a backup's id as `offsite list` shows it, or a file of the older job: its path, or
+    /// s3://BUCKET/KEY.
+    backup: Source,
     /// The bucket that files are written to, with their metadata and tags.
     #[arg(long, value_name = "BUCKET", conflicts_with = "into_folder", required_unless_present = "into_folder")]
     into_bucket: Option<String>,
@@ -39,7 +44,9 @@ pub(crate) struct RestoreFiles {
     #[command(flatten)]
     keys: KeyFiles,
     #[command(flatten)]
-    place: VaultPlace,
+    place: VaultPlaceIfAny,
+    #[command(flatten)]
+    passwords: OlderPasswords,
 }
 
 impl RestoreFiles {
@@ -49,12 +56,44 @@ impl RestoreFiles {
             (None, Some(path)) => Target::Folder(Folder::open(path)?),
             (None, None) => bail!("neither --into-bucket nor --into-folder is given"),
         };
+        match (older::place(&self.backup).await, self.backup.clone()) {
+            (None, Source::Backup(backup)) => self.stored(target, backup).await,
+            (Some(place), _) => self.older(target, place).await,
+            (None, _) => bail!("neither a backup nor a file is given"),
+        }
+    }
+
+    async fn older(self, target: Target, place: OlderPlace) -> Result<()> {
+        let progress = Progress::default();
+        let restore = OlderFilesRestore {
+            place,
+            keys: &self.passwords.keys().await?,
+            selection: self.select.selection()?,
+            target,
+            overwrite: self.overwrite,
+            dry_run: self.dry_run,
+            deadline: Deadline::default(),
+            progress: progress.clone(),
+        };
+        let mut line = Line::new("read", 0);
+        let report = line.follow(&progress, restore.run()).await?;
+        drop(line);
+        if self.json {
+            println!("{}", serde_json::to_string(&report)?);
+        } else {
+            print_older(&report);
+        }
+        all_restored(&report.restored)
+    }
+
+    async fn stored(self, target: Target, backup: Selector) -> Result<()> {
+        let vault = self.place.needed().open().await?;
         let identities = self.keys.identities().await?;
         let progress = Progress::default();
         let restore = FilesRestore {
-            vault: &self.place.open().await?,
+            vault: &vault,
             identities: &identities,
-            backup: self.backup,
+            backup,
             selection: self.select.selection()?,
             target: &|_| target.clone(),
             overwrite: self.overwrite,
@@ -70,10 +109,47 @@ impl RestoreFiles {
         } else {
             print(&report);
         }
-        if report.restored.failed > 0 {
-            bail!("{} of {} files were not restored", report.restored.failed, report.restored.selected);
-        }
-        Ok(())
+        all_restored(&report.restored)
+    }
+}
+
+fn all_restored(files: &RestoreReport) -> Result<()> {
+    if files.failed > 0 {
+        bail!("{} of {} files were not restored", files.failed, files.selected);
+    }
+    Ok(())
+}
+
+fn print_older(report: &OlderFilesReport) {
+    let files = &report.restored;
+    println!(
+        "{}{} of {} files ({}) of {} are {}in {}, in {:.1} s; {} were there already, {} of them compared and the same",
+        if report.dry_run { "would be: " } else { "" },
+        files.written,
+        files.selected,
+        bytes(files.written_bytes),
+        report.files.join(", "),
+        if report.dry_run { "" } else { "now " },
+        report.target,
+        report.seconds,
+        files.existing + files.unchanged,
+        files.unchanged,
+    );
+    print_files(files);
+    for warning in &report.warnings {
+        println!("warning: {warning}");
+    }
+    for name in &report.empty_files {
+        println!("without bytes: {name:?}");
+    }
+}
+
+fn print_files(files: &RestoreReport) {
+    for file in &files.renamed_files {
+        println!("key {:?} can't be a path, and lies at {:?}", file.key, file.name);
+    }
+    for file in &files.failures {
+        println!("failed: {:?}: {}", file.key, file.why);
     }
 }
 
@@ -94,12 +170,7 @@ fn print(report: &FilesRestoreReport) {
         files.existing + files.unchanged,
         files.unchanged,
     );
-    for file in &files.renamed_files {
-        println!("key {:?} can't be a path, and lies at {:?}", file.key, file.name);
-    }
-    for file in &files.failures {
-        println!("failed: {:?}: {}", file.key, file.why);
-    }
+    print_files(files);
     for finding in &report.findings {
         println!("finding: {finding}");
     }

@@ -12,7 +12,7 @@ use pipeline::{OlderKeys, OlderPlace};
 use vault::Selector;
 use zeroize::Zeroizing;
 
-use crate::place::aws_config;
+use crate::place::{VaultPlaceIfAny, aws_config};
 
 /// A backup in the vault, or a file of an older tool.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ impl FromStr for Source {
 
     /// What is no selector is a path, if something is there. A file called `latest` is `./latest`.
     fn from_str(text: &str) -> Result<Self, vault::Error> {
-        if let Some((bucket, key)) = text.strip_prefix("s3://").and_then(|rest| rest.split_once('/')) {
+        if let Some((bucket, key)) = pipeline::object_of(text) {
             return Ok(Self::Object { bucket: bucket.to_owned(), key: key.to_owned() });
         }
         match text.parse() {
@@ -90,15 +90,18 @@ impl OlderPasswords {
 }
 
 /// Where the file is; `None` for a backup in the vault.
-pub(crate) async fn place(source: &Source) -> Option<OlderPlace> {
-    match source {
+pub(crate) async fn place(source: &Source, vault: &VaultPlaceIfAny) -> Result<Option<OlderPlace>> {
+    Ok(match source {
         Source::Backup(_) => None,
         Source::Path(path) => Some(OlderPlace::Path(path.clone())),
-        Source::Object { bucket, key } => {
-            let bucket = Bucket::connect(&aws_config().await, bucket, None);
-            Some(OlderPlace::Object { bucket, key: key.clone() })
-        }
-    }
+        Source::Object { bucket, key } => Some(match vault.of_bucket(bucket) {
+            Some(vault) => OlderPlace::InVault { vault: vault.open().await?, key: key.clone() },
+            None => {
+                let bucket = Bucket::connect(&aws_config().await, bucket, None);
+                OlderPlace::Object { bucket, key: key.clone() }
+            }
+        }),
+    })
 }
 
 /// Opens a file to be decrypted: with `unchecked`, whatever it seems to hold; otherwise a dump only if it is complete.

@@ -40,6 +40,16 @@ pub(crate) struct VaultPlaceIfAny {
 }
 
 impl VaultPlaceIfAny {
+    /// Its bucket, if it is given.
+    pub(crate) fn bucket(&self) -> Option<&str> {
+        self.vault.as_deref()
+    }
+
+    /// The place, if it is given and this is its bucket.
+    pub(crate) fn of_bucket(&self, bucket: &str) -> Option<VaultPlace> {
+        (self.vault.as_deref() == Some(bucket) && self.environment.is_some()).then(|| self.needed())
+    }
+
     /// The place. Ends the program, as for wrong usage, if it is not given.
     pub(crate) fn needed(&self) -> VaultPlace {
         let (Some(vault), Some(environment)) = (self.vault.clone(), self.environment.clone()) else {

@@ -9,6 +9,7 @@ mod files_command_line;
 mod files_denied;
 mod files_refused;
 mod interrupted;
+mod older_function;
 mod older_tools;
 mod partial;
 mod rds_login;

@@ -11,17 +11,17 @@ use testing::{s3, secrets, unique};
 
 use crate::command_line::offsite;
 
-const USUAL_PASSWORD: &str = "correct horse battery staple";
-const GRC: &str = "Zm9v-YmFy_QmF6QUJDREVGR0hJSktMTU5PUFFSU1RVVlc=";
-const DEFECTDOJO_DUMP: &str = "defectdojo/defectdojo_12:14:33Z.sql.gz.dat";
-const GRC_DUMP: &str = "grc/2022-07-22--13-00-41.sql.encrypted";
+pub(crate) const USUAL_PASSWORD: &str = "correct horse battery staple";
+pub(crate) const GRC: &str = "Zm9v-YmFy_QmF6QUJDREVGR0hJSktMTU5PUFFSU1RVVlc=";
+pub(crate) const DEFECTDOJO_DUMP: &str = "defectdojo/defectdojo_12:14:33Z.sql.gz.dat";
+pub(crate) const GRC_DUMP: &str = "grc/2022-07-22--13-00-41.sql.encrypted";
 const PARTS: &str = "parts/2022-07-22--13-00-41--part";
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/legacy/tests/fixtures")).join(name)
 }
 
-fn read(name: &str) -> Vec<u8> {
+pub(crate) fn read(name: &str) -> Vec<u8> {
     std::fs::read(fixture(name)).unwrap()
 }
 
@@ -100,11 +100,23 @@ async fn decrypt_that_is_refused_leaves_no_file_and_says_why() {
 }
 
 /// The role that owns everything in the fixtures' dump. It stays: another run on the same server may be using it.
-async fn make_owner() {
+pub(crate) async fn make_owner() {
     let client = server(USUAL).connect("postgres").await;
     let create =
         "DO 'BEGIN CREATE ROLE defectdojo; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END'";
     client.batch_execute(create).await.unwrap();
+}
+
+/// What psql makes of the fixtures' dump.
+pub(crate) async fn load_by_psql() -> Database {
+    let by_psql = Database::create(USUAL).await;
+    let loaded = Command::new(stack().psql.as_ref().unwrap())
+        .args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", &by_psql.url(), "-f"])
+        .arg(fixture("plain/defectdojo-old.sql"))
+        .output()
+        .unwrap();
+    assert!(loaded.status.success(), "{}", said(&loaded));
+    by_psql
 }
 
 #[tokio::test]
@@ -137,13 +149,7 @@ async fn dumps_of_both_tools_are_restored_from_a_path_and_from_a_bucket() {
     assert!(!exists().await);
 
     make_owner().await;
-    let by_psql = Database::create(USUAL).await;
-    let loaded = Command::new(stack().psql.as_ref().unwrap())
-        .args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", &by_psql.url(), "-f"])
-        .arg(fixture("plain/defectdojo-old.sql"))
-        .output()
-        .unwrap();
-    assert!(loaded.status.success(), "{}", said(&loaded));
+    let by_psql = load_by_psql().await;
     for source in &sources {
         let restored = restore(source);
         assert!(restored.status.success(), "{source}: {}", said(&restored));
@@ -173,7 +179,7 @@ fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
-fn part(number: u32) -> String {
+pub(crate) fn part(number: u32) -> String {
     format!("{PARTS}-{number}.zip.encrypted")
 }
 

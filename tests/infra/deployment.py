@@ -6,7 +6,7 @@ from packages import place
 APPLICATION, VAULT, STRANGER = "111111111111", "222222222222", "333333333333"
 ENVIRONMENT, REGION = "production", "eu-west-1"
 DEPLOYER = f"arn:aws:iam::{VAULT}:role/deployer"
-BUCKET, FILES = "vault-1", "shop-files"
+BUCKET, FILES, OLDER = "vault-1", "shop-files", "older-backups"
 KEY = f"arn:aws:kms:{REGION}:{VAULT}:key/11111111-1111-1111-1111-111111111111"
 TOPIC = f"arn:aws:sns:{REGION}:{APPLICATION}:oncall"
 QUEUE = f"arn:aws:sqs:{REGION}:{APPLICATION}:offsite-Undelivered"

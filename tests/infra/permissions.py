@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import deployment
-from deployment import APPLICATION, BUCKET, DATABASE_SECRET, ENVIRONMENT, FILES, KEY, QUEUE, REGION, STRANGER, TOPIC, VAULT
+from deployment import APPLICATION, BUCKET, DATABASE_SECRET, ENVIRONMENT, FILES, KEY, OLDER, QUEUE, REGION, STRANGER, TOPIC, VAULT
 
 HERE = Path(__file__).resolve().parent
 EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Sid": "Everything", "Effect": "Allow", "Action": "*", "Resource": "*"}]}
@@ -15,10 +15,11 @@ SECRET_KEY = f"arn:aws:kms:{REGION}:{APPLICATION}:key/22222222-2222-2222-2222-22
 RESTORE_KEY = f"arn:aws:kms:{REGION}:{APPLICATION}:key/33333333-3333-3333-3333-333333333333"
 RESTORE_SECRET = f"arn:aws:secretsmanager:{REGION}:{APPLICATION}:secret:shop-master-AbCdEf"
 WRAPPING_KEYS = f"arn:aws:secretsmanager:{REGION}:{APPLICATION}:secret:offsite-wrapping-keys-AbCdEf"
+OLDER_PASSWORDS = f"arn:aws:secretsmanager:{REGION}:{APPLICATION}:secret:older-passwords-AbCdEf"
 OTHER_SECRET = f"arn:aws:secretsmanager:{REGION}:{APPLICATION}:secret:payments-AbCdEf"
 # All that the application's template can give its roles.
 GIVEN = {"DatabaseSecretKey": SECRET_KEY, "RestoreSecret": RESTORE_SECRET, "RestoreSecretKey": RESTORE_KEY, "WrappingKeysSecret": WRAPPING_KEYS,
-         "AlarmTopic": TOPIC, "Vpc": "vpc-0a", "Subnets": "subnet-0a", "RouteTables": "rtb-0a"}
+         "OlderBackupsBucket": OLDER, "OlderPasswordsSecret": OLDER_PASSWORDS, "AlarmTopic": TOPIC, "Vpc": "vpc-0a", "Subnets": "subnet-0a", "RouteTables": "rtb-0a"}
 PLACES = {"vault": (VAULT, f"arn:aws:s3:::{BUCKET}"), "files": (APPLICATION, f"arn:aws:s3:::{FILES}"), "key": (VAULT, KEY),
           "secret-key": (APPLICATION, SECRET_KEY), "database-secret": (APPLICATION, DATABASE_SECRET),
           "restore-key": (APPLICATION, RESTORE_KEY), "restore-secret": (APPLICATION, RESTORE_SECRET),
@@ -28,7 +29,8 @@ PLACES = {"vault": (VAULT, f"arn:aws:s3:::{BUCKET}"), "files": (APPLICATION, f"a
              for name in ("backup-database", "backup-files", "restore")},
           "network": (APPLICATION, f"arn:aws:ec2:{REGION}:{APPLICATION}:network-interface"),
           "topic": (APPLICATION, TOPIC), "queue": (APPLICATION, QUEUE),
-          "wrapping-keys": (APPLICATION, WRAPPING_KEYS), "other-secret": (APPLICATION, OTHER_SECRET)}
+          "wrapping-keys": (APPLICATION, WRAPPING_KEYS), "other-secret": (APPLICATION, OTHER_SECRET),
+          "older": (APPLICATION, f"arn:aws:s3:::{OLDER}"), "older-passwords": (APPLICATION, OLDER_PASSWORDS)}
 ACCOUNTS = {"backup-database": APPLICATION, "backup-files": APPLICATION, "restore": APPLICATION, "schedules": APPLICATION,
             "application-admin": APPLICATION,
             "vault-admin": VAULT, "deployer": VAULT, "break-glass": VAULT, "verify": VAULT, "stranger": STRANGER}

@@ -12,12 +12,12 @@ FAVOURABLE = {
     "s3:PutObject": ["if-none-match", "part"], "s3:PutObjectRetention": ["mode=COMPLIANCE,days=100"],
     "s3:ListBucketVersions": ["prefix=production/"], "s3:ListBucket": ["prefix=production/"]}
 FITTING = {
-    "bucket": ["vault", "files"], "key": ["key", "secret-key", "restore-key"],
-    "Secret": ["database-secret", "restore-secret", "wrapping-keys", "other-secret"], "db-user": ["login/offsite"],
+    "bucket": ["vault", "files", "older"], "key": ["key", "secret-key", "restore-key"],
+    "Secret": ["database-secret", "restore-secret", "wrapping-keys", "older-passwords", "other-secret"], "db-user": ["login/offsite"],
     "function": ["function-backup-database", "function-backup-files", "function-restore"], "topic": ["topic"], "queue": ["queue"],
     "log-stream": [f"log/offsite-{name}:log-stream:x" for name in ("backup-database", "backup-files", "restore", "other")],
     "log-group": [f"log/offsite-{name}" for name in ("backup-database", "backup-files", "restore")], "network-interface": ["network/eni-1"],
-    "object": ["vault/production/database/x", "vault/production/files/x", "vault/production/x", "vault/staging/database/x", "vault/x", "files/x"]}
+    "object": ["vault/production/database/x", "vault/production/files/x", "vault/production/x", "vault/staging/database/x", "vault/x", "files/x", "older/x"]}
 CHANGING = ("Write", "Permissions management", "Tagging")
 
 

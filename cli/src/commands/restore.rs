@@ -56,7 +56,7 @@ impl Restore {
 impl RestoreDatabase {
     async fn run(self) -> Result<()> {
         let target = ConnectOptions::from_url(&self.database_url)?.with_password_from_environment();
-        match (older::place(&self.backup).await, &self.backup) {
+        match (older::place(&self.backup, &self.place).await?, &self.backup) {
             (None, Source::Backup(backup)) => self.stored(&target, backup.clone()).await,
             (Some(place), _) => self.older(&target, place).await,
             (None, _) => anyhow::bail!("neither a backup nor a file is given"),

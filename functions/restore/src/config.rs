@@ -9,6 +9,8 @@ pub(crate) struct Config {
     pub(crate) files: BucketSettings,
     pub(crate) vault: VaultSettings,
     pub(crate) keys: KeySettings,
+    /// The secret with passwords of the older tools' files.
+    pub(crate) older_passwords: Option<String>,
 }
 
 impl Config {
@@ -20,6 +22,7 @@ impl Config {
             files: BucketSettings::from_variables(variables),
             vault: VaultSettings::from_variables(variables)?,
             keys: KeySettings::from_variables(variables)?,
+            older_passwords: variables.optional("OFFSITE_OLDER_PASSWORDS_SECRET").map(str::to_owned),
         })
     }
 

@@ -10,7 +10,7 @@ use crate::event::DatabaseEvent;
 use crate::handler::Run;
 
 /// The database that is connected to while the new one does not exist.
-const MAINTENANCE_DATABASE: &str = "postgres";
+pub(crate) const MAINTENANCE_DATABASE: &str = "postgres";
 
 pub(crate) async fn restore(
     event: DatabaseEvent,

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::database;
 use crate::event::Event;
 use crate::files;
+use crate::older;
 
 /// What a run answers.
 #[derive(Debug, Serialize)]
@@ -28,6 +29,10 @@ impl Response {
                 vec![(Metric::Rows, report.restored.rows), (Metric::Sections, report.restored.sections)]
             }
             Report::Files(report) => vec![(Metric::Files, report.restored.written)],
+            Report::OlderDatabase(report) => {
+                vec![(Metric::Rows, report.restored.rows), (Metric::Sections, report.restored.sections)]
+            }
+            Report::OlderFiles(report) => vec![(Metric::Files, report.restored.written)],
         }
     }
 }
@@ -37,6 +42,19 @@ impl Response {
 enum Report {
     Database(pipeline::DatabaseRestoreReport),
     Files(pipeline::FilesRestoreReport),
+    OlderDatabase(pipeline::OlderDatabaseReport),
+    OlderFiles(pipeline::OlderFilesReport),
+}
+
+impl Report {
+    /// Files that were not restored.
+    fn failed(&self) -> u64 {
+        match self {
+            Self::Database(_) | Self::OlderDatabase(_) => 0,
+            Self::Files(report) => report.restored.failed,
+            Self::OlderFiles(report) => report.restored.failed,
+        }
+    }
 }
 
 pub(crate) async fn handle(
@@ -59,6 +77,10 @@ pub(crate) async fn handle(
         Ok(match event {
             Event::Database(event) => Report::Database(database::restore(event, &run, &config, aws, &secrets).await?),
             Event::Files(event) => Report::Files(files::restore(event, &run, &config, aws).await?),
+            Event::OlderDatabase(event) => {
+                Report::OlderDatabase(older::database(event, &run, &config, aws, &secrets).await?)
+            }
+            Event::OlderFiles(event) => Report::OlderFiles(older::files(event, &run, &config, aws, &secrets).await?),
         })
     };
     let report = telemetry::heartbeat(|| (progress.done(), progress.expected()), restore).await;
@@ -67,7 +89,7 @@ pub(crate) async fn handle(
     let text = serde_json::to_string(&response)?;
     tracing::info!(report = text, "restored");
     // Whoever looks at nothing but the status of the invocation must see it, too.
-    if matches!(&response.report, Report::Files(report) if report.restored.failed > 0) {
+    if response.report.failed() > 0 {
         bail!(
             "not every file was restored. HINT: See `failures` of this report, mend what they name and restore again: what is there is not written twice. Report: {text}"
         );

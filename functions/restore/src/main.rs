@@ -5,6 +5,7 @@ mod database;
 mod event;
 mod files;
 mod handler;
+mod older;
 
 use lambda_host::{Failure, Run, Variables, telemetry};
 use lambda_runtime::{LambdaEvent, service_fn};

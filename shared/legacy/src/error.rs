@@ -30,7 +30,7 @@ pub enum Error {
         version: u8,
     },
     /// There is no password to try.
-    #[error("{name} is encrypted, and there is no password HINT: Put it into OFFSITE_PASSWORD or into a file.")]
+    #[error("{name} is encrypted, and there is no password HINT: Put it into OFFSITE_PASSWORD, a file or a secret.")]
     NoPassword {
         /// The file.
         name: String,

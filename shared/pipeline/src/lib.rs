@@ -32,7 +32,7 @@ pub use deadline::Deadline;
 pub use error::Error;
 pub use older_database::{OlderDatabaseReport, OlderDatabaseRestore};
 pub use older_files::{OlderFilesReport, OlderFilesRestore};
-pub use older_place::{OlderKeys, OlderPlace};
+pub use older_place::{OlderKeys, OlderPlace, object_of};
 pub use progress::Progress;
 pub use report::{DatabaseBackupReport, DatabaseRestoreReport, Load};
 pub use report_files::{FilesBackupReport, FilesRestoreReport};

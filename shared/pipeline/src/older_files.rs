@@ -19,6 +19,8 @@ const NAMED: usize = 1000;
 pub struct OlderFilesRestore<'a> {
     /// Where the file is; of several parts, any of them.
     pub place: OlderPlace,
+    /// The vault's bucket, if it is known: nothing is restored into it.
+    pub vault: Option<&'a str>,
     /// What it is decrypted with.
     pub keys: &'a OlderKeys,
     /// Which of its files.
@@ -67,6 +69,11 @@ impl OlderFilesRestore<'_> {
     pub async fn run(self) -> Result<OlderFilesReport, Error> {
         let clock = Instant::now();
         let name = self.place.name();
+        if let Target::Bucket(bucket) = &self.target
+            && self.vault == Some(bucket.name())
+        {
+            return Err(Error::TargetIsVault { bucket: bucket.name().to_owned() });
+        }
         let (files, volumes) = self.deadline.reading(self.open()).await??;
         let (empty, empty_files) = self.empty(&volumes)?;
         let target = match &self.target {

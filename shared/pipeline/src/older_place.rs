@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use file_archive::{Bucket, ReadAt, StoredObject};
 use legacy::{Derivation, LocalFile, OlderFile, PartName, Passwords, Plaintext, Stored, in_order};
+use vault::{ObjectReader, Vault};
 
 use crate::error::Error;
 use crate::progress::Progress;
@@ -19,11 +20,18 @@ use crate::progress::Progress;
 pub enum OlderPlace {
     /// On this machine.
     Path(PathBuf),
-    /// In a bucket, the vault or another one.
+    /// In a bucket other than the vault.
     Object {
         /// The bucket.
         bucket: Bucket,
         /// The key.
+        key: String,
+    },
+    /// In the vault, of which the oldest version of a key counts.
+    InVault {
+        /// The vault.
+        vault: Vault,
+        /// The whole key.
         key: String,
     },
 }
@@ -53,6 +61,24 @@ impl OlderKeys {
 enum Several {
     List(Vec<String>),
     Named(BTreeMap<String, String>),
+}
+
+/// Bucket and key of `s3://BUCKET/KEY`.
+pub fn object_of(address: &str) -> Option<(&str, &str)> {
+    address.strip_prefix("s3://")?.split_once('/').filter(|(bucket, key)| !bucket.is_empty() && !key.is_empty())
+}
+
+struct Locked(ObjectReader);
+
+#[async_trait]
+impl Stored for Locked {
+    fn length(&self) -> u64 {
+        self.0.bytes()
+    }
+
+    async fn read(&self, range: Range<u64>) -> io::Result<Bytes> {
+        self.0.read_range(range).await.map_err(io::Error::other)
+    }
 }
 
 struct Object(StoredObject);
@@ -90,13 +116,14 @@ impl OlderPlace {
         match self {
             Self::Path(path) => path.display().to_string(),
             Self::Object { bucket, key } => format!("s3://{}/{key}", bucket.name()),
+            Self::InVault { vault, key } => format!("s3://{}/{key}", vault.bucket()),
         }
     }
 
     /// Opens it for reading at any place.
     ///
     /// # Errors
-    /// [`Error::Local`], [`Error::Files`].
+    /// [`Error::Local`], [`Error::Files`], [`Error::Vault`].
     pub async fn stored(&self) -> Result<Arc<dyn Stored>, Error> {
         Ok(match self {
             Self::Path(path) => {
@@ -104,6 +131,7 @@ impl OlderPlace {
                 Arc::new(file.map_err(|source| Error::Local { path: path.clone(), source })?)
             }
             Self::Object { bucket, key } => Arc::new(Object(bucket.open(key).await?)),
+            Self::InVault { vault, key } => Arc::new(Locked(vault.other_object(key).await?)),
         })
     }
 
@@ -119,13 +147,18 @@ impl OlderPlace {
     /// All parts of the set that it is of, in the order of their numbers; it alone if its name is no part's.
     ///
     /// # Errors
-    /// [`Error::OlderParts`] if one is missing in between; [`Error::Local`], [`Error::Files`] if they can't be listed.
+    /// [`Error::OlderParts`] if one is missing in between; [`Error::Local`], [`Error::Files`], [`Error::Vault`] if they can't be listed.
     pub async fn parts(&self) -> Result<Vec<Self>, Error> {
         match self {
             Self::Object { bucket, key } => {
                 let Some(part) = PartName::of(key) else { return Ok(vec![self.clone()]) };
                 let keys = in_order(key, bucket.keys(&part.stem).await?)?;
                 Ok(keys.into_iter().map(|key| Self::Object { bucket: bucket.clone(), key }).collect())
+            }
+            Self::InVault { vault, key } => {
+                let Some(part) = PartName::of(key) else { return Ok(vec![self.clone()]) };
+                let keys = in_order(key, vault.other_keys(&part.stem).await?)?;
+                Ok(keys.into_iter().map(|key| Self::InVault { vault: vault.clone(), key }).collect())
             }
             Self::Path(path) => {
                 let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -148,6 +181,14 @@ impl OlderPlace {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn address_is_a_bucket_and_a_key() {
+        assert_eq!(object_of("s3://b/a/c d.dat"), Some(("b", "a/c d.dat")));
+        for no in ["s3://b", "s3://b/", "s3:///a", "b/a", "latest", ""] {
+            assert_eq!(object_of(no), None, "{no}");
+        }
+    }
 
     #[test]
     fn secret_holds_passwords_in_any_of_three_ways() {

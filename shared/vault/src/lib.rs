@@ -16,6 +16,7 @@ mod list;
 mod lock;
 mod manifest;
 mod object;
+mod other;
 mod put;
 mod stored;
 mod summary;

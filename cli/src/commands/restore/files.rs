@@ -56,7 +56,7 @@ impl RestoreFiles {
             (None, Some(path)) => Target::Folder(Folder::open(path)?),
             (None, None) => bail!("neither --into-bucket nor --into-folder is given"),
         };
-        match (older::place(&self.backup).await, self.backup.clone()) {
+        match (older::place(&self.backup, &self.place).await?, self.backup.clone()) {
             (None, Source::Backup(backup)) => self.stored(target, backup).await,
             (Some(place), _) => self.older(target, place).await,
             (None, _) => bail!("neither a backup nor a file is given"),
@@ -67,6 +67,7 @@ impl RestoreFiles {
         let progress = Progress::default();
         let restore = OlderFilesRestore {
             place,
+            vault: self.place.bucket(),
             keys: &self.passwords.keys().await?,
             selection: self.select.selection()?,
             target,

@@ -152,7 +152,7 @@ async fn zip_of_another_make_is_refused() {
     for cut in [0, 1, 21, 22, whole.len() / 2, whole.len() - 1] {
         refused(whole[..cut].to_vec()).await;
     }
-    assert!(refused([&whole[..], b"x"].concat()).await.contains("does not end like a ZIP"));
+    assert!(refused([&whole[..], b"x"].concat()).await.contains("does not end as a ZIP ends"));
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! One module per command.
 
 pub(crate) mod backup;
+pub(crate) mod cat;
 pub(crate) mod decrypt;
 pub(crate) mod dump;
 pub(crate) mod hold;
@@ -9,3 +10,4 @@ pub(crate) mod list;
 pub(crate) mod ls;
 pub(crate) mod restore;
 pub(crate) mod roles;
+pub(crate) mod status;

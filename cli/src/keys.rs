@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 #[derive(Args)]
 pub(crate) struct KeyFiles {
     /// PEM file of the private key of an RSA recipient.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, env = "OFFSITE_PRIVATE_KEY", value_name = "FILE")]
     private_key: Option<PathBuf>,
     /// JSON file that maps names of wrapping keys to 64 hex digits, as the secret holds it.
     #[arg(long, value_name = "FILE")]
@@ -41,10 +41,10 @@ impl KeyFiles {
 #[group(id = "recipients", required = true, multiple = true)]
 pub(crate) struct RecipientKeys {
     /// PEM file of the public key of an RSA recipient, as `offsite keygen` makes it; may be given again.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, env = "OFFSITE_PUBLIC_KEY", value_name = "FILE")]
     public_key: Vec<PathBuf>,
     /// ARN of a KMS key that the caller may make data keys with.
-    #[arg(long, value_name = "ARN")]
+    #[arg(long, env = "OFFSITE_KMS_KEY", value_name = "ARN")]
     kms_key: Option<String>,
     /// JSON file that maps names of wrapping keys to 64 hex digits; the last by name encrypts.
     #[arg(long, value_name = "FILE")]

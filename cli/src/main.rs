@@ -2,6 +2,9 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod commands;
+mod container;
+mod database;
+mod exit;
 mod keys;
 mod older;
 mod place;
@@ -14,8 +17,14 @@ use clap::{Parser, Subcommand};
 
 /// Make encrypted backups of PostgreSQL databases and buckets in a bucket that nobody can delete from, and bring them back.
 #[derive(Parser)]
-#[command(version, after_help = "Exit status: 0 done, 1 failed (the reason is on standard error), 2 wrong usage.")]
+#[command(
+    version,
+    after_help = "Exit status: 0 done, 1 failed (the reason is on standard error), 2 wrong usage, 3 `status` found something wrong in the vault."
+)]
 struct Arguments {
+    /// Show no progress.
+    #[arg(long, short, global = true)]
+    quiet: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -25,6 +34,7 @@ enum Command {
     /// Make a backup.
     #[command(subcommand)]
     Backup(commands::backup::Backup),
+    Cat(commands::cat::Cat),
     Dump(commands::dump::Dump),
     Hold(commands::hold::Hold),
     Keygen(commands::keygen::Keygen),
@@ -35,10 +45,17 @@ enum Command {
     #[command(subcommand)]
     Restore(commands::restore::Restore),
     Roles(commands::roles::Roles),
+    Status(commands::status::Status),
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match given() {
+        Ok(arguments) => arguments,
+        Err(error) => return failed(&error),
+    };
+    if arguments.quiet {
+        progress::show_nothing();
+    }
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into()))
@@ -49,16 +66,30 @@ fn main() -> ExitCode {
     }
     let done = runtime.enable_all().build().map_err(anyhow::Error::from);
     match done.and_then(|runtime| runtime.block_on(run(arguments.command))) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("offsite: {error:#}");
-            ExitCode::FAILURE
-        }
+        Ok(code) => code,
+        Err(error) => failed(&error),
     }
 }
 
-async fn run(command: Command) -> anyhow::Result<()> {
-    match command {
+/// The arguments; without any, those that the environment stands for.
+fn given() -> anyhow::Result<Arguments> {
+    if std::env::args_os().len() == 1
+        && let Some(arguments) = container::arguments(|name| std::env::var(name).ok())?
+    {
+        return Ok(Arguments::parse_from(arguments));
+    }
+    Ok(Arguments::parse())
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("offsite: {error:#}");
+    ExitCode::FAILURE
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    let done = match command {
+        Command::Status(status) => return status.run().await,
+        Command::Cat(cat) => cat.run().await,
         Command::Backup(backup) => backup.run().await,
         Command::Dump(dump) => dump.run().await,
         Command::Hold(hold) => hold.run().await,
@@ -68,5 +99,6 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Decrypt(decrypt) => decrypt.run().await,
         Command::Restore(restore) => restore.run().await,
         Command::Roles(roles) => roles.run().await,
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }

@@ -1,6 +1,8 @@
 //! End to end: the functions' real programs, real servers, and the official tools as judges.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+mod backup_command;
+mod cat;
 mod command_line;
 mod cut_ciphertext;
 mod database_role;
@@ -19,6 +21,7 @@ mod refused_vault;
 mod roles;
 mod round_trip;
 mod runbook;
+mod status;
 mod stock_tools;
 
 /// A schema with something of most kinds that an application holds, and rows that need more than one frame.

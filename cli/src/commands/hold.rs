@@ -23,6 +23,9 @@ pub(crate) struct Hold {
     /// A day of which nothing is deleted yet, such as 2027-06-30, or an instant, such as 2027-06-30T12:00:00Z. Days are those of UTC.
     #[arg(long, value_name = "DATE")]
     until: String,
+    /// One JSON object instead of a line for people.
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     place: VaultPlace,
 }
@@ -35,13 +38,22 @@ impl Hold {
             .hold(&self.backup, until)
             .await
             .context("hold the backup (what is locked by now stays so; run it again for the rest)")?;
-        println!(
-            "{} is locked until {} or longer: {} objects, of which {} were locked for less",
-            self.backup,
-            until.format(&Rfc3339)?,
-            held.versions,
-            held.lengthened
-        );
+        if self.json {
+            let until = until.format(&Rfc3339)?;
+            let (objects, lengthened) = (held.versions, held.lengthened);
+            println!(
+                "{}",
+                serde_json::json!({"backup": self.backup.to_string(), "until": until, "objects": objects, "lengthened": lengthened, "whole": held.whole})
+            );
+        } else {
+            println!(
+                "{} is locked until {} or longer: {} objects, of which {} were locked for less",
+                self.backup,
+                until.format(&Rfc3339)?,
+                held.versions,
+                held.lengthened
+            );
+        }
         if !held.whole {
             bail!(
                 "{} is locked, but has no summary: it is no whole backup. HINT: `offsite list` shows those.",

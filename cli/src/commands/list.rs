@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::place::VaultPlace;
-use crate::progress::bytes;
+use crate::progress::{age, bytes};
 
 /// Show the backups of a vault, newest first, and what is not as it should be.
 #[derive(Args)]
@@ -50,28 +50,5 @@ impl List {
             println!("finding: {finding}");
         }
         Ok(())
-    }
-}
-
-/// A duration as a person says it.
-fn age(since: time::Duration) -> String {
-    match (since.whole_days(), since.whole_hours(), since.whole_minutes()) {
-        (days, _, _) if days > 1 => format!("{days} days"),
-        (_, hours, _) if hours > 1 => format!("{hours} hours"),
-        (_, _, minutes) => format!("{} minutes", minutes.max(0)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::age;
-
-    #[test]
-    fn age_is_said_in_the_largest_unit_that_fits_twice() {
-        let minutes = |count| time::Duration::minutes(count);
-        assert_eq!(
-            [0, 119, 120, 60 * 47, 60 * 48].map(|m| age(minutes(m))),
-            ["0 minutes", "119 minutes", "2 hours", "47 hours", "2 days"]
-        );
     }
 }

@@ -7,6 +7,7 @@ use pg_restore::RestoreOptions;
 use pipeline::{DatabaseRestore, Deadline, OlderDatabaseRestore, OlderPlace, Progress};
 use vault::Selector;
 
+use crate::database::DatabasePlace;
 use crate::keys::KeyFiles;
 use crate::older::{self, OlderPasswords, Source};
 use crate::place::VaultPlaceIfAny;
@@ -33,9 +34,11 @@ pub(crate) struct RestoreDatabase {
     /// The name of the new database; it must not exist.
     #[arg(long, value_name = "NAME")]
     into: String,
-    /// The server, with any database to connect to at first; the password better from PGPASSWORD.
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    database_url: String,
+    /// The report as one JSON object instead of lines for people.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    database: DatabasePlace,
     #[command(flatten)]
     keys: KeyFiles,
     #[command(flatten)]
@@ -55,7 +58,7 @@ impl Restore {
 
 impl RestoreDatabase {
     async fn run(self) -> Result<()> {
-        let target = ConnectOptions::from_url(&self.database_url)?.with_password_from_environment();
+        let target = self.database.server().await?;
         match (older::place(&self.backup, &self.place).await?, &self.backup) {
             (None, Source::Backup(backup)) => self.stored(&target, backup.clone()).await,
             (Some(place), _) => self.older(&target, place).await,
@@ -77,6 +80,10 @@ impl RestoreDatabase {
         let mut line = Line::new("restored", 0);
         let report = line.follow(&progress, restore.run()).await?;
         drop(line);
+        if self.json {
+            println!("{}", serde_json::to_string(&report)?);
+            return Ok(());
+        }
         let restored = &report.restored;
         println!(
             "database {} is what {} holds (PostgreSQL {}): {} tables, {} rows, {} of SQL, in {:.1} s",
@@ -111,6 +118,10 @@ impl RestoreDatabase {
         let mut line = Line::new("restored", 0);
         let report = line.follow(&progress, restore.run()).await?;
         drop(line);
+        if self.json {
+            println!("{}", serde_json::to_string(&report)?);
+            return Ok(());
+        }
         let restored = &report.restored;
         println!(
             "database {} is {} as of {} (backup {}): {} tables, {} rows, {} of SQL, in {:.1} s; {}",

@@ -99,6 +99,18 @@ pub enum Error {
         /// The roles that its dump mentions.
         names: Vec<String>,
     },
+    /// A table that is not there, or a name that several have.
+    #[error("{}", no_table(.backup, .name, *.several, .names))]
+    NoTable {
+        /// The backup's id.
+        backup: String,
+        /// What was asked for.
+        name: String,
+        /// Several have this name.
+        several: bool,
+        /// Those; or if there is none, the first that are there.
+        names: Vec<String>,
+    },
     /// The backup contradicts itself.
     #[error(
         "backup {backup} contradicts itself: {what}. HINT: Restore another backup, and keep this one for examination."
@@ -194,4 +206,12 @@ pub enum Error {
     /// A task was ended from outside, or died.
     #[error("{0} ended without a result. HINT: Run it again; if it happens twice, report the log.")]
     Stopped(&'static str),
+}
+
+fn no_table(backup: &str, name: &str, several: bool, names: &[String]) -> String {
+    let names = names.join(", ");
+    if several {
+        return format!("backup {backup} has several tables {name} HINT: Give the schema, too: {names}.");
+    }
+    format!("backup {backup} holds no rows of a table {name} HINT: It holds rows of {names}.")
 }

@@ -24,6 +24,7 @@ mod restore_files;
 mod roles;
 mod sections;
 mod stored_files;
+mod stored_table;
 mod volumes;
 
 pub use backup_database::DatabaseBackup;
@@ -40,3 +41,4 @@ pub use restore_database::DatabaseRestore;
 pub use restore_files::FilesRestore;
 pub use roles::DatabaseRoles;
 pub use stored_files::StoredFiles;
+pub use stored_table::{StoredTable, TableSection};

@@ -34,8 +34,8 @@ impl RangeSource for Ciphertext {
 
 /// An opened volume: its last frame and its index are verified.
 pub(crate) struct Volume {
-    part: String,
-    plaintext: RandomAccess<Ciphertext>,
+    pub(crate) part: String,
+    pub(crate) plaintext: RandomAccess<Ciphertext>,
     pub(crate) index: Index,
 }
 
@@ -170,7 +170,7 @@ async fn fetch(volume: &Volume, section: usize) -> Result<(SectionEntry, Vec<u8>
 }
 
 /// The volumes' indexes must continue one another and add up to what the manifest says.
-fn check(id: &BackupId, volumes: &[Arc<Volume>], manifest: &Manifest) -> Result<Vec<TableTotals>, Error> {
+pub(crate) fn check(id: &BackupId, volumes: &[Arc<Volume>], manifest: &Manifest) -> Result<Vec<TableTotals>, Error> {
     let Some(first) = volumes.first() else { return Err(contradiction(id, "it has no volume".into())) };
     let mut seq = 0u32;
     let mut tables: BTreeMap<(String, String), TableTotals> = BTreeMap::new();

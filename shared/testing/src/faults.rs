@@ -76,6 +76,8 @@ struct State {
     calls: HashMap<Operation, usize>,
     /// Of every request, spoilt or not.
     heads: Vec<(Operation, String)>,
+    /// Bytes of the bodies of all answers.
+    answered: u64,
 }
 
 impl State {
@@ -157,6 +159,11 @@ impl Proxy {
         heads.map(|(_, head)| http::header(head, header).map(str::to_owned)).collect()
     }
 
+    /// Bytes of the bodies of all answers.
+    pub fn answered(&self) -> u64 {
+        self.state.lock().expect("the lock").answered
+    }
+
     /// How often an operation was called.
     pub fn calls(&self, operation: Operation) -> usize {
         self.state.lock().expect("the lock").calls.get(&operation).copied().unwrap_or(0)
@@ -186,6 +193,7 @@ async fn serve(mut client: TcpStream, upstream: &str, state: &Mutex<State>) -> s
         _ => {}
     }
     let mut response = request.forward(upstream).await?;
+    state.lock().expect("the lock").answered += response.body.len() as u64;
     match fault {
         Some(Fault::LostResponse) => return client.set_zero_linger(),
         Some(Fault::WrongChecksum) => response.replace("x-amz-checksum-crc64nvme", "AAAAAAAAAAA="),

@@ -1,0 +1,214 @@
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use time::serde::rfc3339;
+use vault::{Backup, Finding, Kind, Listing, LockPolicy, LockStatus, Problem};
+
+use crate::exit;
+use crate::place::{VaultLock, VaultPlace};
+use crate::progress::{age, bytes};
+
+/// As the template's parameters DatabaseHours and FilesHours.
+const DATABASE_HOURS: u32 = 3;
+const FILES_HOURS: u32 = 30;
+/// Gaps that are told one by one.
+const NAMED: usize = 20;
+
+/// Say whether the vault holds what it should: the newest backup of each kind and its age, gaps, the lock, findings.
+///
+/// The exit status is 3 if a backup is too old or missing, if the vault does not lock, or if somebody wrote over or deleted something. Gaps that
+/// are over and runs that left no backup are told, and are no reason for 3.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  offsite status --vault BUCKET --environment production\n  offsite status --database-hours 2 --files-hours 26 --lock-days 35 --json --vault BUCKET --environment production"
+)]
+pub(crate) struct Status {
+    /// Age in hours from which the newest backup of a database is too old, 3 if absent; if given, there must be one.
+    #[arg(long, value_name = "HOURS")]
+    database_hours: Option<u32>,
+    /// The same of files, 30 if absent.
+    #[arg(long, value_name = "HOURS")]
+    files_hours: Option<u32>,
+    /// One JSON object instead of lines for people.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    lock: VaultLock,
+    #[command(flatten)]
+    place: VaultPlace,
+}
+
+/// What there is of one kind.
+#[derive(Debug, PartialEq, Serialize)]
+struct OfKind {
+    kind: &'static str,
+    backups: usize,
+    stored_bytes: u64,
+    newest: Option<Newest>,
+    /// Hours from which the newest is too old.
+    limit_hours: u32,
+    /// Longer pauses between two backups than that, the latest first.
+    gaps: Vec<Gap>,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+struct Newest {
+    backup: String,
+    #[serde(with = "rfc3339")]
+    snapshot: OffsetDateTime,
+    age_seconds: i64,
+    /// How often each warning was given, by its code.
+    warnings: BTreeMap<String, u64>,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+struct Gap {
+    #[serde(with = "rfc3339")]
+    after: OffsetDateTime,
+    #[serde(with = "rfc3339")]
+    before: OffsetDateTime,
+}
+
+#[derive(Debug, Serialize)]
+struct Answer {
+    /// Nothing is wrong.
+    ok: bool,
+    /// What is wrong.
+    wrong: Vec<String>,
+    kinds: Vec<OfKind>,
+    /// Days for which the vault locks what is written; `null` if unknown or not asked for.
+    lock_days: Option<u32>,
+    findings: Vec<String>,
+}
+
+impl Status {
+    pub(crate) async fn run(self) -> Result<ExitCode> {
+        let vault = self.place.open().await?;
+        let listing = vault.list(None).await?;
+        let lock = match self.lock.policy() {
+            policy @ LockPolicy::Required { .. } => vault.check_lock_policy(policy).await,
+            LockPolicy::NotRequired => Ok(None),
+        };
+        let limits =
+            [(Kind::Database, self.database_hours, DATABASE_HOURS), (Kind::Files, self.files_hours, FILES_HOURS)];
+        let mut answer = assess(&listing, limits, OffsetDateTime::now_utc());
+        match lock {
+            Ok(Some(LockStatus::Locked { days })) => answer.lock_days = Some(days),
+            Ok(_) => {}
+            Err(unlocked @ vault::Error::Unlocked { .. }) => answer.wrong.push(unlocked.to_string()),
+            Err(error) => return Err(error.into()),
+        }
+        answer.ok = answer.wrong.is_empty();
+        if self.json {
+            println!("{}", serde_json::to_string(&answer)?);
+        } else {
+            answer.print()?;
+        }
+        Ok(if answer.ok { ExitCode::SUCCESS } else { ExitCode::from(exit::WRONG_IN_VAULT) })
+    }
+}
+
+fn assess(listing: &Listing, limits: [(Kind, Option<u32>, u32); 2], now: OffsetDateTime) -> Answer {
+    let (mut kinds, mut wrong) = (Vec::new(), Vec::new());
+    for (kind, asked, usual) in limits {
+        let limit = asked.unwrap_or(usual);
+        let of_kind = of_kind(listing.backups.iter().filter(|backup| backup.kind == kind), kind, limit, now);
+        match &of_kind.newest {
+            Some(newest) if newest.age_seconds > i64::from(limit) * 3600 => wrong.push(format!(
+                "the newest backup of {} is {} old, and {limit} hours are allowed",
+                what(kind),
+                age(time::Duration::seconds(newest.age_seconds))
+            )),
+            None if asked.is_some() => wrong.push(format!("there is no backup of {}", what(kind))),
+            _ => {}
+        }
+        kinds.push(of_kind);
+    }
+    if kinds.iter().all(|kind| kind.newest.is_none()) && wrong.is_empty() {
+        wrong.push("there is no backup".to_owned());
+    }
+    // Somebody did this. A run that left no backup has told so itself, and one that is under way looks the same.
+    let harmless = |finding: &&Finding| matches!(finding.problem, Problem::Incomplete { .. });
+    wrong.extend(listing.findings.iter().filter(|finding| !harmless(finding)).map(ToString::to_string));
+    let findings = listing.findings.iter().map(ToString::to_string).collect();
+    Answer { ok: false, wrong, kinds, lock_days: None, findings }
+}
+
+/// `backups` are newest first.
+fn of_kind<'a>(backups: impl Iterator<Item = &'a Backup>, kind: Kind, limit: u32, now: OffsetDateTime) -> OfKind {
+    let (mut count, mut stored_bytes, mut newest, mut gaps) = (0, 0, None, Vec::new());
+    let mut later: Option<OffsetDateTime> = None;
+    for backup in backups {
+        count += 1;
+        stored_bytes += backup.summary.bytes;
+        if !backup.timely() {
+            continue;
+        }
+        let snapshot = backup.summary.snapshot;
+        if newest.is_none() {
+            newest = Some(Newest {
+                backup: backup.id.to_string(),
+                snapshot,
+                age_seconds: (now - snapshot).whole_seconds(),
+                warnings: backup.summary.warnings.clone(),
+            });
+        }
+        if let Some(before) = later.filter(|later| *later - snapshot > time::Duration::hours(limit.into())) {
+            gaps.push(Gap { after: snapshot, before });
+        }
+        later = Some(snapshot);
+    }
+    OfKind { kind: kind.as_str(), backups: count, stored_bytes, newest, limit_hours: limit, gaps }
+}
+
+fn what(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Database => "a database",
+        Kind::Files => "files",
+    }
+}
+
+impl Answer {
+    fn print(&self) -> Result<()> {
+        let shown = |instant: OffsetDateTime| anyhow::Ok(instant.replace_nanosecond(0)?.format(&Rfc3339)?);
+        for OfKind { kind, backups, stored_bytes, newest, gaps, .. } in &self.kinds {
+            let Some(newest) = newest else {
+                println!("{kind:9} no backups");
+                continue;
+            };
+            let ago = age(time::Duration::seconds(newest.age_seconds));
+            println!(
+                "{kind:9} {backups} backups, {}; the newest is of {}, {ago} ago",
+                bytes(*stored_bytes),
+                shown(newest.snapshot)?
+            );
+            println!("          {}", newest.backup);
+            for (code, count) in &newest.warnings {
+                println!("          warning: {code} ({count})");
+            }
+            for gap in gaps.iter().take(NAMED) {
+                println!("          gap of {} after {}", age(gap.before - gap.after), shown(gap.after)?);
+            }
+            if gaps.len() > NAMED {
+                println!("          and {} earlier gaps", gaps.len() - NAMED);
+            }
+        }
+        match self.lock_days {
+            Some(days) => println!("lock      {days} days, in which nobody can delete what is written"),
+            None => println!("lock      not known"),
+        }
+        for finding in &self.findings {
+            println!("finding: {finding}");
+        }
+        for wrong in &self.wrong {
+            println!("wrong: {wrong}");
+        }
+        println!("{}", if self.ok { "all is well" } else { "not all is well" });
+        Ok(())
+    }
+}

@@ -11,6 +11,7 @@ mod files_command_line;
 mod files_denied;
 mod files_refused;
 mod interrupted;
+mod migrating;
 mod older_function;
 mod older_tools;
 mod partial;

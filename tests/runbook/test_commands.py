@@ -25,6 +25,7 @@ OF_ITS_OWN = {
     ("cloudformation", "deploy"): ({"stack-name", "template-file", "capabilities", "parameter-overrides"}, {"stack-name", "template-file"}),
     ("logs", "tail"): ({"since", "follow"}, set()),
     ("s3", "cp"): (set(), set()),
+    ("s3", "ls"): ({"recursive"}, set()),
 }
 SESSION = botocore.session.Session()
 

@@ -40,6 +40,10 @@ class GitHubActions(unittest.TestCase):
         sam = "-r tests/local/requirements-sam.txt"
         self.assertEqual([f"{sam} -r tests/local/requirements-cross-build.txt", sam], installed)
 
+    def test_programs_are_judged_between_being_built_and_handed_on(self):
+        steps = [self.jobs["build"].index(step) for step in ("sam build", "tests/deploy/glibc.py .aws-sam/build/*/bootstrap", "upload-artifact")]
+        self.assertEqual(sorted(steps), steps)
+
     def test_variables_are_outputs_of_the_role_s_template(self):
         outputs = set(re.findall(r"The variable (\w+) of the workflow", self.role))
         used = set(re.findall(r"vars\.(\w+)", self.workflow))

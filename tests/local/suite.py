@@ -51,6 +51,7 @@ def steps() -> dict:
         "archivers": lambda: [sys.executable, str(place.HERE / "debian.py")],
         "local stack": lambda: [sys.executable, str(place.HERE / "stack.py"), "up", "all"],
         "build": lambda: ["cargo", "build", "--workspace", "--quiet"],  # the tests start the functions' programs
+        "build for lambda": lambda: [sys.executable, str(place.CHECKOUT / "tests/deploy/build.py")],
         "rust": lambda: ["cargo", "test", "--workspace", "--no-fail-fast"],
         "deployment": lambda: [sys.executable, str(place.CHECKOUT / "tests/deploy/run.py")],
         "regression": lambda: [sys.executable, str(place.CHECKOUT / "tests/regression/run.py")],

@@ -1,4 +1,4 @@
-# `offsite` for cron, CI or Kubernetes: no shell, no package manager, no root, nothing but the program and glibc.
+# `offsite` for cron, CI or Kubernetes: the program, glibc and certificate authorities, and no root.
 #
 #     docker build --tag offsite .
 #     docker run --rm offsite --help
@@ -11,9 +11,11 @@ COPY . .
 RUN cargo build --release --locked --package offsite-cli && strip target/release/offsite
 
 # Of the same Debian as the one that it was built on, for the sake of glibc.
-FROM gcr.io/distroless/cc-debian12:nonroot
+FROM debian:bookworm-slim
+# What AWS's certificates are verified against.
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /source/target/release/offsite /usr/local/bin/offsite
 # As a number, so that Kubernetes can see that it is not root.
 USER 65532:65532
-WORKDIR /home/nonroot
+WORKDIR /tmp
 ENTRYPOINT ["/usr/local/bin/offsite"]

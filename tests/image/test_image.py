@@ -57,12 +57,12 @@ class Image(unittest.TestCase):
 
     def test_linter_has_nothing_against_it(self):
         self.assertEqual("", lint(self.text))
-        self.assertIn("DL3006", lint(self.text.replace(":nonroot", "")), "the linter sees nothing")
+        self.assertIn("DL3006", lint(self.text.replace("debian:bookworm-slim", "debian")), "the linter sees nothing")
 
     def test_image_holds_the_program_alone_and_runs_it_as_nobody(self):
         last = dict(self.last)
-        self.assertIn("distroless", last["FROM"])
-        self.assertEqual(["FROM", "COPY", "USER", "WORKDIR", "ENTRYPOINT"], [name for name, _ in self.last], "a step more than needed")
+        self.assertTrue(last["FROM"].endswith("-slim"))
+        self.assertEqual(["FROM", "COPY", "COPY", "USER", "WORKDIR", "ENTRYPOINT"], [name for name, _ in self.last], "a step more than needed")
         user, group = map(int, last["USER"].split(":"))
         self.assertTrue(user > 0 and group > 0)
         program, = json.loads(last["ENTRYPOINT"])
@@ -73,9 +73,8 @@ class Image(unittest.TestCase):
         self.assertTrue(self.build[0][1].startswith(f"rust:{channel}-"), self.build[0])
 
     def test_both_stages_are_of_one_debian(self):
-        releases = {"bookworm": "12", "trixie": "13"}
-        of_build, of_last = re.search(r"-(\w+) AS", self.build[0][1])[1], re.search(r"debian(\d+)", self.last[0][1])[1]
-        self.assertEqual(releases[of_build], of_last)
+        of_build, of_last = re.search(r"-(\w+) AS", self.build[0][1])[1], re.search(r"debian:(\w+)-", self.last[0][1])[1]
+        self.assertEqual(of_build, of_last)
 
     def test_what_docker_is_sent_is_what_cargo_needs(self):
         files = sent_to_docker()

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
@@ -9,6 +11,7 @@ use pg_client::{ConnectOptions, Error, Password, RootCertificates, Session, SslM
 use testing::postgres::{MAJORS, USUAL, server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use zeroize::Zeroizing;
 
 fn options(major: &str) -> ConnectOptions {
     let server = server(major);
@@ -142,6 +145,29 @@ async fn wrong_or_missing_password_is_named_with_the_user() {
         assert!(matches!(error, Error::Password { .. }), "{error:?}");
         assert!(error.to_string().contains("user postgres"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn password_is_made_for_each_connection_and_what_keeps_it_from_it_is_said() {
+    let made = Arc::new(AtomicUsize::new(0));
+    let mut options = options(USUAL);
+    let (counted, password) = (Arc::clone(&made), server(USUAL).password);
+    options.password = Some(Password::made(move || {
+        let (first, password) = (counted.fetch_add(1, Ordering::Relaxed) == 0, password.clone());
+        async move { if first { Err("no credentials".into()) } else { Ok(Zeroizing::new(password)) } }
+    }));
+    let error = refused(&options).await;
+    assert!(
+        matches!(&error, Error::NoPassword { user, source } if *user == options.user && source.to_string() == "no credentials")
+    );
+    for _ in 0..2 {
+        Session::connect(&options).await.unwrap().close().await;
+    }
+    assert_eq!(made.load(Ordering::Relaxed), 3);
+
+    options.password = Some(Password::made(|| async { Ok(Zeroizing::new("s3cret".to_owned())) }));
+    let error = refused(&options).await.to_string();
+    assert!(error.contains("granted rds_iam") && error.contains(&options.server()), "{error}");
 }
 
 #[tokio::test]

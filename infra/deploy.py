@@ -37,6 +37,12 @@ def run(argv: list, env: dict) -> None:
         raise Failed(f"{argv[0]} {argv[1]} ended with status {status}")
 
 
+def environment(*, builds: bool) -> dict:
+    """Ours, with the pinned programs. cargo-lambda asks the first Python on the path for zig."""
+    tools = [*([pinned.venv("cross-build", say)] if builds else []), pinned.venv("sam", say)]
+    return {**os.environ, "PATH": os.pathsep.join([*(str(folder / "bin") for folder in tools), os.environ["PATH"]]), "SAM_CLI_TELEMETRY": "0", "AWS_PAGER": ""}
+
+
 def build(architecture: str, env: dict) -> Path:
     """Builds by zig, whose programs need no newer glibc than Lambda has; the folder with the template."""
     run(["rustup", "target", "add", TARGETS[architecture]], env)
@@ -86,9 +92,7 @@ def main() -> int:
     arguments.add_argument("--built", type=Path, help="deploy what an earlier `sam build` left in this folder")
     chosen = arguments.parse_args()
     try:
-        tools = [pinned.venv("sam", say), *([] if chosen.built else [pinned.venv("cross-build", say)])]
-        env = {**os.environ, "PATH": os.pathsep.join([*(str(folder / "bin") for folder in tools), os.environ["PATH"]]), "SAM_CLI_TELEMETRY": "0",
-               "AWS_PAGER": ""}
+        env = environment(builds=not chosen.built)
         built = chosen.built or build(chosen.architecture, env)
         judge(built)
         asked = ["--parameter-overrides", f"file://{chosen.parameters.resolve()}", "--no-confirm-changeset", "--no-fail-on-empty-changeset"]

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """Builds the functions for Lambda as `make deploy` does, by zig, but not optimised, and refuses what Lambda's glibc could not start."""
 
-import os
 import platform
 import shutil
 import subprocess
@@ -12,7 +11,6 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "local"), str(HERE.parents[1] / "infra")]
 
 import deploy  # noqa: E402
-import pinned  # noqa: E402
 import place  # noqa: E402
 
 # Of the machine that the tests run on: another's are built in the same way.
@@ -21,9 +19,8 @@ FUNCTIONS = ("backup-database", "backup-files", "restore")
 
 
 def main() -> int:
-    tools = pinned.venv("cross-build", deploy.say)
     folder = place.local_dir() / "zig"
-    env = {**os.environ, "PATH": f"{tools / 'bin'}{os.pathsep}{os.environ['PATH']}", "CARGO_TARGET_DIR": str(folder), "CARGO_PROFILE_DEV_DEBUG": "0"}
+    env = {**deploy.environment(builds=True), "CARGO_TARGET_DIR": str(folder), "CARGO_PROFILE_DEV_DEBUG": "0"}
     env.pop("CARGO_LAMBDA_COMPILER", None)
     built = folder / "lambda"
     shutil.rmtree(built, ignore_errors=True)

@@ -31,13 +31,14 @@ async fn sound_vault_is_told_with_its_newest_backups_and_its_lock() {
     let (code, empty) = answer(&site, &[]);
     assert_eq!((code, wrong(&empty)), (Some(3), "there is no backup".to_owned()));
 
-    site.back_up().await;
-    let newest = site.back_up().await["backup"].clone();
+    // Which of two in one second is the newer, nothing tells.
+    let made = [site.back_up().await["backup"].clone(), site.back_up().await["backup"].clone()];
     let (code, sound) = answer(&site, &["--lock-days", "1"]);
     assert_eq!((code, &sound["ok"], &sound["wrong"]), (Some(0), &json!(true), &json!([])), "{sound}");
     let database = &sound["kinds"][0];
     assert_eq!((&database["kind"], &database["backups"]), (&json!("database"), &json!(2)));
-    assert_eq!((&database["newest"]["backup"], &database["gaps"]), (&newest, &json!([])));
+    let newest = &database["newest"]["backup"];
+    assert!(made.contains(newest) && database["gaps"] == json!([]), "{sound}");
     assert_eq!((&sound["kinds"][1]["newest"], &sound["lock_days"]), (&Value::Null, &json!(1)));
 
     let people = status(&site.bucket, &site.environment, &[]);

@@ -103,6 +103,9 @@ class Permissions(unittest.TestCase):
                 self.fails(function, {}, "AccessDenied")
                 self.assertEqual(len(uploads(site.vault)), before + 1)
 
+        def subscriptions_are_not_counted():
+            self.assertRegex(self.works(function, {})["alarms"], "^not checked whether anybody hears an alarm: .*AuthorizationError")
+
         def lock_is_not_checked():
             self.assertIn("lock_not_checked", [warning["code"] for warning in self.works(function, {})["warnings"]])
 
@@ -111,6 +114,7 @@ class Permissions(unittest.TestCase):
             ("WriteParts", "s3:PutObject"): lambda: self.fails(function, {}, "AccessDenied", "HINT"),
             ("AbandonParts", "s3:AbortMultipartUpload"): abandons,
             ("CheckLock", "s3:GetBucketObjectLockConfiguration"): lock_is_not_checked,
+            ("SeeWhetherSomebodyIsTold", "sns:GetTopicAttributes"): subscriptions_are_not_counted,
             ("MakeDataKeys", "kms:GenerateDataKey"): lambda: self.fails(function, {}, "KMS", "AccessDenied", "HINT"),
             ("ReadWrappingKeys", "secretsmanager:GetSecretValue"):
                 lambda: self.fails(function, {}, site.parameters["WrappingKeysSecret"], "AccessDenied", "HINT"),

@@ -50,6 +50,10 @@ def drawn() -> list:
     return [(namespace, name, tuple(sorted(zip(rest[::2], rest[1::2])))) for namespace, name, *rest in words]
 
 
+def topic_of_alarms() -> str:
+    return next(topic["TopicArn"] for topic in site.aws["sns"].list_topics()["Topics"] if f":{site.name}-" in topic["TopicArn"])
+
+
 class Watch(unittest.TestCase):
     maxDiff = None
 
@@ -98,8 +102,24 @@ class Watch(unittest.TestCase):
             self.assertIn(alarm["AlarmArn"], shown)
         self.assertEqual(len(shown), len(alarms()))
 
+    def test_alarms_that_nobody_hears_are_the_first_that_a_backup_says(self):
+        sns, topic = site.aws["sns"], topic_of_alarms()
+        heard = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+        self.assertTrue(heard)
+        for function in ("backup-database", "backup-files"):
+            self.assertNotIn("alarms", site.invoke(function, {}))
+        for subscription in heard:
+            sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
+            self.addCleanup(sns.subscribe, TopicArn=topic, Protocol=subscription["Protocol"], Endpoint=subscription["Endpoint"])
+        for function in ("backup-database", "backup-files"):
+            before = len(site.log(function))
+            report = site.invoke(function, {})
+            self.assertEqual(report["status"], "ok")
+            self.assertIn(f"nobody hears an alarm: no subscription of {topic} is confirmed. HINT: Confirm the mail", report["alarms"])
+            self.assertEqual(site.log(function)[before]["message"], report["alarms"])
+
     def test_failure_of_a_scheduled_run_is_counted_and_told_with_its_reason(self):
-        topic = next(topic["TopicArn"] for topic in site.aws["sns"].list_topics()["Topics"] if f":{site.name}-" in topic["TopicArn"])
+        topic = topic_of_alarms()
         queue = site.aws["sqs"].create_queue(QueueName=f"{site.name}-heard")["QueueUrl"]
         self.addCleanup(site.aws["sqs"].delete_queue, QueueUrl=queue)
         arn = site.aws["sqs"].get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]

@@ -41,6 +41,21 @@ async fn network_without_a_way_to_kms_is_named() {
 }
 
 #[tokio::test]
+async fn network_without_a_way_to_sns_backs_up_and_says_what_was_not_checked() {
+    let site = Site::new(USUAL).await;
+    let topic = "arn:aws:sns:us-east-1:000000000000:oncall";
+    let function = site.backup().with("OFFSITE_ALARM_TOPIC", topic).with("AWS_ENDPOINT_URL_SNS", NOBODY);
+    let outcome = function.invoke(&json!({})).await;
+    assert!(outcome.log.contains("not checked whether anybody hears an alarm"), "{}", outcome.log);
+    let report = outcome.report();
+    let alarms = report["alarms"].as_str().unwrap_or_default();
+    assert!(
+        alarms.contains(topic) && alarms.contains("HINT: Run the stack's output ConfirmedSubscriptions"),
+        "{report}"
+    );
+}
+
+#[tokio::test]
 async fn key_that_does_not_exist_is_named() {
     let site = Site::new(USUAL).await;
     let failure = site.backup().with("OFFSITE_KMS_KEY", KEY).invoke(&json!({})).await.failure();

@@ -22,6 +22,9 @@ pub(crate) struct Response {
     /// Why that is not the schedule's own word.
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,
+    /// Why nobody may hear an alarm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alarms: Option<String>,
     peak_memory_bytes: Option<u64>,
 }
 
@@ -44,6 +47,7 @@ pub(crate) async fn handle(
     aws: &aws_config::SdkConfig,
     variables: &Variables,
 ) -> Result<Response> {
+    let alarms = lambda_host::unheard(aws, variables).await;
     telemetry::log_speed();
     let LambdaEvent { payload, context } = event;
     let scheduled = Scheduled::of(&payload, OffsetDateTime::now_utc());
@@ -68,6 +72,7 @@ pub(crate) async fn handle(
         report,
         scheduled: scheduled.time,
         note: scheduled.note,
+        alarms,
         peak_memory_bytes: lambda_host::peak_resident_bytes(),
     };
     tracing::info!(report = serde_json::to_string(&response)?, "backed up");

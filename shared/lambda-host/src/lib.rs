@@ -1,5 +1,6 @@
 //! What every function needs of AWS Lambda around it: settings, secrets, logs, deadline, failures.
 
+mod alarms;
 mod bucket;
 mod database;
 mod failure;
@@ -14,6 +15,7 @@ pub mod telemetry;
 mod variables;
 mod vault;
 
+pub use alarms::unheard;
 pub use bucket::BucketSettings;
 pub use database::DatabaseSettings;
 pub use failure::Failure;

@@ -92,6 +92,16 @@ async fn dump_that_changes_between_its_readings_leaves_no_database() {
 }
 
 #[tokio::test]
+async fn row_that_changes_between_the_readings_is_noticed_though_it_is_as_good() {
+    let dump = |row| format!("{BEGIN}CREATE TABLE t (a text);\nCOPY t (a) FROM stdin;\n{row}\n\\.\n{END}");
+    let (first, second) = (dump("one"), dump("two"));
+    let place = Place::new(USUAL);
+    let facts = PlainFacts::read("the dump", first.as_bytes()).await.unwrap();
+    let error = place.restore_any(PlainDump::new(facts, second.as_bytes()), options()).await.unwrap_err();
+    assert!(chain(&error).contains("the file was changed meanwhile"), "{}", chain(&error));
+}
+
+#[tokio::test]
 async fn commands_of_psql_are_never_run() {
     let folder = tempfile::tempdir().unwrap();
     let mark = folder.path().join("mark");

@@ -1,4 +1,4 @@
-//! Sections → statements → PostgreSQL, on one connection.
+//! Sections → statements → PostgreSQL, on one connection; several of them share the work ([`crate::crew`]).
 
 use bytes::Bytes;
 use pg_client::{ConnectOptions, Session};
@@ -8,9 +8,14 @@ use sql_volume::{DigestSeed, RowDigest, SectionEntry, SectionKind};
 use crate::error::Error;
 use crate::failure::{Failure, Rows};
 use crate::session;
+use crate::statement::Act;
 
 mod copy;
 mod excerpt;
+pub(crate) mod post_data;
+
+/// How often a statement is run that another connection of the same restore was in the way of.
+const ATTEMPTS: u32 = 5;
 
 /// A function of the session's own that executes a statement which can't be sent as it is.
 pub(crate) const EXECUTOR: &str = "offsite_execute";
@@ -29,6 +34,13 @@ pub(crate) struct Applier {
 pub(crate) struct Applied {
     pub(crate) statements: u64,
     pub(crate) rows: Option<RowDigest>,
+}
+
+impl Applied {
+    /// Counts the statements of another piece of the same section.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.statements += other.statements;
+    }
 }
 
 /// A statement with what error messages need.
@@ -63,6 +75,24 @@ impl Applier {
                         return Err(Error::Contradiction { what });
                     }
                     applied.rows = Some(self.copy(&current, sql.slice(rows.clone())).await?);
+                }
+            }
+            applied.statements += 1;
+        }
+        Ok(applied)
+    }
+
+    /// Executes statements one after the other.
+    pub(crate) async fn acts(&mut self, acts: &[Act]) -> Result<Applied, Error> {
+        let mut applied = Applied::default();
+        for act in acts {
+            let mut attempt = 1;
+            loop {
+                let current = Current { entry: &act.entry, sql: &act.sql() };
+                match self.execute(&current).await {
+                    Ok(()) => break,
+                    Err(Error::Statement { source, .. }) if source.is_deadlock() && attempt < ATTEMPTS => attempt += 1,
+                    Err(error) => return Err(error),
                 }
             }
             applied.statements += 1;

@@ -78,6 +78,11 @@ impl Failure {
         }
     }
 
+    /// Whether another transaction was in the way, and gave this one up for it.
+    pub(crate) fn is_deadlock(&self) -> bool {
+        self.code() == Some("40P01")
+    }
+
     /// Whether another connection may have more luck.
     pub(crate) fn is_lost(&self) -> bool {
         // Class 57: the server or an administrator ended the session.

@@ -1,10 +1,11 @@
 //! SQL sections → PostgreSQL: a backup into a new database, which gets its name when everything was verified.
 //!
-//! The way of the data: [`SectionSource`] → [`apply`] → [`compare`]; around it [`readiness`] (before the first change) and
+//! The way of the data: [`SectionSource`] → [`sections`] → [`apply`], on several connections → [`compare`]; around it [`readiness`] (before the first change) and
 //! [`scratch`] (the database under its provisional name, dropped on every failure).
 
 mod apply;
 mod compare;
+mod crew;
 mod error;
 mod failure;
 mod options;
@@ -13,8 +14,10 @@ mod readiness;
 mod report;
 mod restore;
 mod scratch;
+mod sections;
 mod session;
 mod source;
+mod statement;
 mod target;
 mod totals;
 

@@ -15,6 +15,8 @@ pub struct RestoreOptions {
     pub analyze: bool,
     /// Let a server take a backup of a newer major version. Off by default: its SQL may not be understood.
     pub allow_older_server: bool,
+    /// Connections that apply, read back and analyze, from 1; 4 by default.
+    pub jobs: usize,
     /// When to give up. What was created is dropped after that, which takes seconds: leave some.
     pub deadline: Option<Instant>,
     /// Gives up when it is cancelled. Unlike dropping the restore's future, this lets one wait until the database is dropped.
@@ -29,6 +31,7 @@ impl Default for RestoreOptions {
             compare: true,
             analyze: true,
             allow_older_server: false,
+            jobs: 4,
             deadline: None,
             cancel: CancellationToken::new(),
             progress: None,
@@ -64,6 +67,7 @@ impl fmt::Debug for RestoreOptions {
             .field("compare", &self.compare)
             .field("analyze", &self.analyze)
             .field("allow_older_server", &self.allow_older_server)
+            .field("jobs", &self.jobs)
             .finish_non_exhaustive()
     }
 }

@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::options::{Phase, Progress};
+
 /// What a restore did. Its counts add up: the rows of all COPY blocks, of all tables' totals and, if compared, of all tables read back
 /// are the same number.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -33,6 +35,13 @@ pub struct RestoreReport {
     pub leftovers: Vec<String>,
     /// What someone should know, by name.
     pub warnings: Vec<String>,
+}
+
+impl RestoreReport {
+    /// How far it is while it applies.
+    pub(crate) fn progress(&self) -> Progress {
+        Progress { phase: Phase::Applying, sections: self.sections, bytes: self.bytes, rows: self.rows }
+    }
 }
 
 /// What was read back.

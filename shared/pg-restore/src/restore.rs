@@ -1,20 +1,15 @@
-use std::collections::BTreeSet;
 use std::time::Instant;
 
-use bytes::Bytes;
-
-use crate::apply::Applier;
-use crate::compare::Reader;
+use crate::compare::Readers;
 use crate::error::Error;
-
 use crate::options::{Phase, Progress, RestoreOptions};
 use crate::readiness;
-use crate::report::{Compared, RestoreReport, seconds};
+use crate::report::{RestoreReport, seconds};
 use crate::scratch::Scratch;
+use crate::sections;
 use crate::session;
 use crate::source::SectionSource;
 use crate::target::Target;
-use crate::totals::Totals;
 
 /// Restores a backup into a new database: checks that the server can take it, creates the database under a provisional name, applies
 /// section after section, has the source verify its end, compares what was restored, and gives the database its name.
@@ -65,7 +60,7 @@ pub async fn restore_into_new(
     if let Err(error) = filled {
         return Err(scratch.discard(error).await);
     }
-    options.tell(Progress { phase: Phase::Naming, ..progress(&report) });
+    options.tell(Progress { phase: Phase::Naming, ..report.progress() });
     scratch.rename(&target.name).await?;
     report.durations.total = seconds(clock.elapsed());
     Ok(report)
@@ -78,25 +73,27 @@ async fn fill(
     report: &mut RestoreReport,
 ) -> Result<(), Error> {
     let clock = Instant::now();
-    apply(scratch, source, options, report).await?;
+    sections::apply(&scratch.options(), source, options, report).await?;
     report.durations.apply = seconds(clock.elapsed());
 
     let clock = Instant::now();
     let encoding = &source.database().encoding;
-    let reader = Reader::connect(&scratch.options(), encoding, source.digest_seed()).await?;
-    report.large_objects = reader.large_objects().await?;
-    if options.compare {
-        compare(&reader, source, options, report).await?;
+    let readers = Readers::connect(&scratch.options(), encoding, source.digest_seed(), options.jobs).await?;
+    report.large_objects = readers.large_objects().await?;
+    let readers = if options.compare {
+        let readers = readers.compare(&source.tables(), options, report).await?;
         report.durations.compare = seconds(clock.elapsed());
+        readers
     } else {
         report.warnings.push("what was restored was not compared with the backup".to_owned());
-    }
+        readers
+    };
 
     let clock = Instant::now();
     if options.analyze {
-        options.tell(Progress { phase: Phase::Analyzing, ..progress(report) });
+        options.tell(Progress { phase: Phase::Analyzing, ..report.progress() });
         // All rows are there and equal: a function that fails over them is no reason to drop them.
-        match reader.analyze().await {
+        match readers.analyze().await {
             Ok(()) => {}
             Err(failure) if failure.is_lost() => {
                 return Err(Error::Step { act: "analyze the new database".to_owned(), source: failure });
@@ -105,60 +102,5 @@ async fn fill(
         }
         report.durations.analyze = seconds(clock.elapsed());
     }
-    reader.close().await;
     Ok(())
-}
-
-async fn apply(
-    scratch: &Scratch,
-    source: &mut impl SectionSource,
-    options: &RestoreOptions,
-    report: &mut RestoreReport,
-) -> Result<(), Error> {
-    let mut applier = Applier::connect(&scratch.options(), source.digest_seed()).await?;
-    let mut totals = Totals::default();
-    while let Some((entry, sql)) = source.next().await.map_err(Error::Source)? {
-        totals.expect(&entry, sql.len())?;
-        let bytes = sql.len() as u64;
-        let applied = applier.section(&entry, Bytes::from(sql)).await?;
-        totals.add(&entry, applied.rows)?;
-        report.sections += 1;
-        report.statements += applied.statements;
-        report.bytes += bytes;
-        (report.rows, report.tables) = (totals.rows(), totals.tables());
-        options.tell(progress(report));
-    }
-    source.verified().await.map_err(Error::Unverified)?;
-    totals.compare(&source.tables())?;
-    applier.close().await;
-    Ok(())
-}
-
-async fn compare(
-    reader: &Reader,
-    source: &impl SectionSource,
-    options: &RestoreOptions,
-    report: &mut RestoreReport,
-) -> Result<(), Error> {
-    let tables = source.tables();
-    let recorded: BTreeSet<_> = tables.iter().map(|totals| (totals.schema.clone(), totals.table.clone())).collect();
-    let mut differences = Vec::new();
-    let mut compared = Compared::default();
-    for totals in &tables {
-        differences.extend(reader.table(totals, &recorded).await?);
-        compared.tables += 1;
-        compared.rows += totals.digest.rows();
-        compared.bytes += totals.digest.bytes();
-        options.tell(Progress { phase: Phase::Comparing, rows: compared.rows, ..progress(report) });
-    }
-    if !differences.is_empty() {
-        return Err(Error::Differs { differences });
-    }
-    report.equal = true;
-    report.compared = compared;
-    Ok(())
-}
-
-fn progress(report: &RestoreReport) -> Progress {
-    Progress { phase: Phase::Applying, sections: report.sections, bytes: report.bytes, rows: report.rows }
 }

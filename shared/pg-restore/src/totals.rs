@@ -13,7 +13,7 @@ pub(crate) struct Totals {
 
 impl Totals {
     /// Checks that a section is the next one, before it is applied.
-    pub(crate) fn expect(&self, entry: &SectionEntry, length: usize) -> Result<(), Error> {
+    pub(crate) fn expect(&mut self, entry: &SectionEntry, length: usize) -> Result<(), Error> {
         let what = if entry.seq != self.next_seq {
             format!("section {} comes where section {} belongs", entry.seq, self.next_seq)
         } else if entry.after.is_some_and(|after| after >= entry.seq) {
@@ -21,6 +21,7 @@ impl Totals {
         } else if entry.sql_length != length as u64 {
             format!("section {} has {length} bytes and its entry says {}", entry.seq, entry.sql_length)
         } else {
+            self.next_seq += 1;
             return Ok(());
         };
         Err(Error::Contradiction { what })
@@ -29,7 +30,6 @@ impl Totals {
     /// Counts a section that was applied, with the rows it copied.
     pub(crate) fn add(&mut self, entry: &SectionEntry, copied: Option<RowDigest>) -> Result<(), Error> {
         let section = entry.seq;
-        self.next_seq += 1;
         let (copied, table) = match (&entry.schema, &entry.table, entry.rows, copied) {
             (None, None, None, None) => return Ok(()),
             (Some(schema), Some(table), Some(rows), Some(copied)) if rows == copied => {
@@ -69,6 +69,11 @@ impl Totals {
             found,
         }));
         if differences.is_empty() { Ok(()) } else { Err(Error::Differs { differences }) }
+    }
+
+    /// Bytes of rows that were copied, by table.
+    pub(crate) fn bytes_of_tables(&self) -> BTreeMap<(String, String), u64> {
+        self.tables.iter().map(|(table, digest)| (table.clone(), digest.bytes())).collect()
     }
 
     /// Tables that rows were copied into.

@@ -32,6 +32,7 @@ impl Backup {
         let seed = DigestSeed::new(*b"testseed");
         let mut tables: BTreeMap<(String, String), TableTotals> = BTreeMap::new();
         let mut sections = Vec::new();
+        let mut definitions = None;
         for section in cut(dump, &database.encoding) {
             if let Some((rows, columns)) = section.rows.as_ref().zip(section.columns) {
                 let mut digest = RowDigest::default();
@@ -44,7 +45,13 @@ impl Backup {
             }
             let seq = u32::try_from(sections.len()).unwrap();
             let Cut { kind, sql, rows, .. } = section;
-            let section = Section { kind, seq, after: seq.checked_sub(1), sql, rows };
+            // As in a backup: data in any order, behind all definitions that come before it.
+            let data = matches!(kind, SectionKind::TableData | SectionKind::LargeObjects | SectionKind::SequenceValues);
+            let after = if data { definitions } else { seq.checked_sub(1) };
+            if !data {
+                definitions = Some(seq);
+            }
+            let section = Section { kind, seq, after, sql, rows };
             sections.push(compress(&section, 1, seed).unwrap());
         }
         let tables = tables.into_values().collect();

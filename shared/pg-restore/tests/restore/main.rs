@@ -8,6 +8,7 @@ mod encodings;
 mod equality;
 mod failures;
 mod plain;
+mod parallel;
 mod psql;
 mod readiness;
 mod source;

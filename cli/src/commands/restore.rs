@@ -3,7 +3,7 @@ mod files;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use pg_client::ConnectOptions;
-use pg_restore::RestoreOptions;
+use pg_restore::{Choice, RestoreOptions};
 use pipeline::{DatabaseRestore, Deadline, OlderDatabaseRestore, OlderPlace, Progress};
 use vault::Selector;
 
@@ -20,20 +20,23 @@ pub(crate) enum Restore {
     Files(files::RestoreFiles),
 }
 
-/// Restore a database into a new one, and compare every row with the backup before it gets its name.
+/// Restore a database into a new one, and compare every row with the backup before it gets its name; or into an existing one, in one
+/// transaction.
 ///
 /// A dump of an older tool holds nothing to compare with: it is read to its end before anything is changed, and its rows are counted.
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  PGPASSWORD=… DATABASE_URL=postgresql://admin@db.example.com/postgres \\\n    offsite restore database latest --into shop_restored --private-key escrow.key.pem --vault BUCKET --environment production\n  OFFSITE_PASSWORD=… PGPASSWORD=… DATABASE_URL=postgresql://admin@db.example.com/postgres \\\n    offsite restore database s3://BUCKET/defectdojo/2025/01/31/defectdojo_12:14:33Z.sql.gz.dat --into defectdojo_restored"
+    after_help = "Examples:\n  PGPASSWORD=… DATABASE_URL=postgresql://admin@db.example.com/postgres \\\n    offsite restore database latest --into shop_restored --private-key escrow.key.pem --vault BUCKET --environment production\n  OFFSITE_PASSWORD=… PGPASSWORD=… DATABASE_URL=postgresql://admin@db.example.com/postgres \\\n    offsite restore database s3://BUCKET/defectdojo/2025/01/31/defectdojo_12:14:33Z.sql.gz.dat --into defectdojo_restored\n  offsite restore database latest --into shop --existing --content data --table orders --on-conflict truncate --private-key escrow.key.pem --vault BUCKET --environment production"
 )]
 pub(crate) struct RestoreDatabase {
     /// `latest`, `before 2026-11-22T12:00:00Z`, a backup's id as `offsite list` shows it, or a file of an older tool: its path, or
     /// s3://BUCKET/KEY.
     backup: Source,
-    /// The name of the new database; it must not exist.
+    /// The name of the database. It must not exist, unless --existing says so.
     #[arg(long, value_name = "NAME")]
     into: String,
+    #[command(flatten)]
+    choice: Choice,
     /// The report as one JSON object instead of lines for people.
     #[arg(long)]
     json: bool,
@@ -66,14 +69,21 @@ impl RestoreDatabase {
         }
     }
 
+    fn options(&self) -> RestoreOptions {
+        let mut options = RestoreOptions::default();
+        options.choice = self.choice.clone();
+        options
+    }
+
     async fn older(&self, target: &ConnectOptions, place: OlderPlace) -> Result<()> {
+        anyhow::ensure!(!self.choice.existing, "a file of an older tool can only be restored into a new database");
         let progress = Progress::default();
         let restore = OlderDatabaseRestore {
             place,
             keys: &self.passwords.keys().await?,
             target,
             into: self.into.clone(),
-            options: RestoreOptions::default(),
+            options: self.options(),
             deadline: Deadline::default(),
             progress: progress.clone(),
         };
@@ -111,7 +121,7 @@ impl RestoreDatabase {
             backup,
             target,
             into: Some(self.into.clone()),
-            options: RestoreOptions::default(),
+            options: self.options(),
             deadline: Deadline::default(),
             progress: progress.clone(),
         };
@@ -124,8 +134,9 @@ impl RestoreDatabase {
         }
         let restored = &report.restored;
         println!(
-            "database {} is {} as of {} (backup {}): {} tables, {} rows, {} of SQL, in {:.1} s; {}",
+            "database {} {} {} as of {} (backup {}): {} tables, {} rows, {} of SQL, in {:.1} s; {}",
             restored.database,
+            if restored.dry_run { "would be" } else { "is" },
             report.source,
             report.snapshot,
             report.backup,
@@ -133,13 +144,22 @@ impl RestoreDatabase {
             restored.rows,
             bytes(restored.bytes),
             report.seconds,
-            match (restored.equal, restored.compared.tables, report.not_in_backup.as_slice()) {
+            match (restored.equal, restored.rows_equal, report.not_in_backup.as_slice()) {
                 (true, ..) => "every row was read back and is equal",
-                (false, 1.., [_, ..]) =>
+                (false, true, [_, ..]) =>
                     "every row of the backup was read back and is equal, and the backup is partial",
+                (false, true, []) =>
+                    "every row that was restored was read back and is equal, and not all is as it was backed up",
+                _ if restored.dry_run => "nothing was changed",
                 _ => "rows were not read back",
             },
         );
+        for what in &restored.needs_superuser {
+            println!("not restored, needs superuser: {what}");
+        }
+        for what in &restored.left_out {
+            println!("not restored, needs what was not chosen: {what}");
+        }
         for finding in &report.findings {
             println!("finding: {finding}");
         }

@@ -21,13 +21,15 @@ pub(crate) async fn restore(
 ) -> Result<DatabaseRestoreReport> {
     let backup = event.backup.parse()?;
     let target = config.database()?.connect_options(aws, secrets).await?.with_dbname(MAINTENANCE_DATABASE);
+    let mut options = RestoreOptions::default();
+    options.choice = event.choice;
     let restore = DatabaseRestore {
         vault: &run.vault,
         identities: &run.identities,
         backup,
         target: &target,
         into: event.into,
-        options: RestoreOptions::default(),
+        options,
         deadline: run.deadline,
         progress: run.progress.clone(),
     };

@@ -17,9 +17,12 @@ pub(crate) enum Event {
 pub(crate) struct DatabaseEvent {
     /// `latest`, `before T`, or a backup's id.
     pub(crate) backup: String,
-    /// The name of the new database; the source's if absent.
+    /// The name of the database; the source's if it is new and this is absent.
     #[serde(default)]
     pub(crate) into: Option<String>,
+    /// What of the backup is restored, and as whose.
+    #[serde(flatten)]
+    pub(crate) choice: pg_restore::Choice,
 }
 
 #[derive(Debug, Deserialize)]
@@ -81,4 +84,50 @@ pub(crate) struct OlderFilesEvent {
     /// Only say what would be done.
     #[serde(default)]
     pub(crate) dry_run: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use pg_restore::Content;
+    use serde_json::json;
+
+    use super::*;
+
+    fn database(event: serde_json::Value) -> Result<DatabaseEvent, serde_json::Error> {
+        match serde_json::from_value(event)? {
+            Event::Database(event) => Ok(event),
+            _ => Err(serde::de::Error::custom("files")),
+        }
+    }
+
+    #[test]
+    fn event_says_what_of_a_backup_is_restored() {
+        let event = database(json!({"kind": "database", "backup": "latest"})).unwrap();
+        assert_eq!(event.choice.content, Content::All);
+        let event = database(json!({
+            "kind": "database", "backup": "latest", "into": "x", "content": "schema", "tables": ["a.*"],
+            "no_owner": true, "no_privileges": true, "roles": {"old": "new"}, "create_roles": true,
+            "existing": true, "on_conflict": "truncate",
+        }))
+        .unwrap();
+        let choice = event.choice;
+        assert_eq!((choice.content, choice.tables.len(), choice.roles.len()), (Content::Schema, 1, 1));
+        assert!(choice.no_owner && choice.no_privileges && choice.create_roles && choice.existing);
+        assert_eq!(choice.on_conflict, pg_restore::OnConflict::Truncate);
+    }
+
+    #[test]
+    fn event_that_is_not_understood_is_refused_by_the_word() {
+        for (field, value, said) in [
+            ("intoo", json!("x"), "intoo"),
+            ("content", json!("rows"), "rows"),
+            ("tables", json!(["a.b.c.d"]), "a.b.c.d"),
+        ] {
+            let mut event = json!({"kind": "database", "backup": "latest"});
+            event[field] = value;
+            let error = database(event).unwrap_err().to_string();
+            assert!(error.contains(said), "{error}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::pattern::TablePattern;
+use sql_text::TablePattern;
 
 /// What of the tables and all else is dumped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use pg_client::Session;
 use crate::depend::Subject;
 use crate::error::Error;
 use crate::options::{Content, DumpOptions};
-use crate::pattern::TablePattern;
 use crate::session::fault;
+use sql_text::TablePattern;
 
 /// Which part of a database is asked for, with patterns resolved.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

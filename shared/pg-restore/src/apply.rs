@@ -1,17 +1,24 @@
 //! Sections → statements → PostgreSQL, on one connection; several of them share the work ([`crate::crew`]).
 
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use bytes::Bytes;
 use pg_client::{ConnectOptions, Session};
+use sql_text::quote::qualified;
 use sql_text::{SqlText, Statement, setting, split};
 use sql_volume::{DigestSeed, RowDigest, SectionEntry, SectionKind};
 
+use crate::edit::{Edit, Edited};
 use crate::error::Error;
 use crate::failure::{Failure, Rows};
 use crate::session;
 use crate::statement::Act;
+use crate::statement::subject::sequence_of;
 
 mod copy;
 mod excerpt;
+mod forgiven;
 pub(crate) mod post_data;
 
 /// How often a statement is run that another connection of the same restore was in the way of.
@@ -24,22 +31,45 @@ pub(crate) const EXECUTOR: &str = "offsite_execute";
 pub(crate) struct Applier {
     session: Session,
     seed: DigestSeed,
+    orders: Orders,
+    /// Whether all is one transaction, so that what may fail does so behind a savepoint.
+    transaction: bool,
     /// The encoding of the SQL, if it isn't UTF-8, as its preamble sets it.
     encoding: Option<String>,
     executor: bool,
 }
 
+/// What all connections of a restore go by, and tell each other.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Orders {
+    pub(crate) edit: Arc<Edit>,
+    /// What was not made, as pg_dump's headers call it: `EXTENSION postgis`.
+    unmade: Arc<Mutex<BTreeSet<String>>>,
+}
+
+impl Orders {
+    pub(crate) fn new(edit: Edit) -> Self {
+        Self { edit: Arc::new(edit), unmade: Arc::default() }
+    }
+}
+
 /// What a section did.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Applied {
     pub(crate) statements: u64,
     pub(crate) rows: Option<RowDigest>,
+    /// What only a superuser, or another role, may do.
+    pub(crate) needs_superuser: Vec<String>,
+    /// What needs something that was not chosen.
+    pub(crate) left_out: Vec<String>,
 }
 
 impl Applied {
     /// Counts the statements of another piece of the same section.
     pub(crate) fn add(&mut self, other: Self) {
         self.statements += other.statements;
+        self.needs_superuser.extend(other.needs_superuser);
+        self.left_out.extend(other.left_out);
     }
 }
 
@@ -50,7 +80,7 @@ struct Current<'a> {
 }
 
 impl Applier {
-    pub(crate) async fn connect(options: &ConnectOptions, seed: DigestSeed) -> Result<Self, Error> {
+    pub(crate) async fn connect(options: &ConnectOptions, seed: DigestSeed, orders: Orders) -> Result<Self, Error> {
         let act = || format!("connect to the new database {}", options.dbname);
         let failed = |source| Error::Step { act: act(), source };
         let session = session::open(options).await.map_err(failed)?;
@@ -58,7 +88,20 @@ impl Applier {
         if let Err(error) = session.client.batch_execute("SET synchronous_commit = off").await {
             return Err(failed(Failure::of(&session, error, Rows::None)));
         }
-        Ok(Self { session, seed, encoding: None, executor: false })
+        Ok(Self { session, seed, orders, transaction: false, encoding: None, executor: false })
+    }
+
+    /// Over a session in whose transaction everything is done.
+    pub(crate) fn within_transaction(session: Session, seed: DigestSeed, orders: Orders) -> Self {
+        Self { session, seed, orders, transaction: true, encoding: None, executor: false }
+    }
+
+    pub(crate) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    pub(crate) fn into_session(self) -> Session {
+        self.session
     }
 
     /// Applies a section, up to the first statement that fails.
@@ -68,16 +111,16 @@ impl Applier {
             let statement = statement.map_err(|source| Error::Split { section: entry.seq, source })?;
             let current = Current { entry, sql: statement.sql() };
             match &statement {
-                Statement::Sql(_) => self.execute(&current).await?,
+                Statement::Sql(_) => applied.add(self.execute(&current).await?),
                 Statement::CopyFromStdin { rows, .. } => {
                     if applied.rows.is_some() {
                         let what = format!("section {} has more than one COPY", entry.seq);
                         return Err(Error::Contradiction { what });
                     }
                     applied.rows = Some(self.copy(&current, sql.slice(rows.clone())).await?);
+                    applied.statements += 1;
                 }
             }
-            applied.statements += 1;
         }
         Ok(applied)
     }
@@ -90,12 +133,11 @@ impl Applier {
             loop {
                 let current = Current { entry: &act.entry, sql: &act.sql() };
                 match self.execute(&current).await {
-                    Ok(()) => break,
+                    Ok(done) => break applied.add(done),
                     Err(Error::Statement { source, .. }) if source.is_deadlock() && attempt < ATTEMPTS => attempt += 1,
                     Err(error) => return Err(error),
                 }
             }
-            applied.statements += 1;
         }
         Ok(applied)
     }
@@ -105,8 +147,58 @@ impl Applier {
         self.session.close().await;
     }
 
-    async fn execute(&mut self, current: &Current<'_>) -> Result<(), Error> {
-        let text = current.sql.text;
+    async fn execute(&mut self, current: &Current<'_>) -> Result<Applied, Error> {
+        if self.transaction && forgiven::ends_transaction(current.sql.text) {
+            return Ok(Applied::default());
+        }
+        let orders = self.orders.clone();
+        let (text, optional) = match orders.edit.statement(current.sql) {
+            Edited::Left => return Ok(Applied::default()),
+            Edited::Needed(text) => (text, false),
+            Edited::Optional(text) => (text, true),
+        };
+        let edited = SqlText { text: &text, ..current.sql.clone() };
+        let current = &Current { entry: current.entry, sql: &edited };
+        let may_fail = forgiven::may_fail(current.entry.kind, &text);
+        let savepoint = self.transaction && may_fail;
+        if savepoint {
+            self.around(current, "SAVEPOINT offsite_statement").await?;
+        }
+        if self.transaction
+            && let Some((schema, name)) = sequence_of(&text)
+        {
+            // What setval does is not undone, unless the sequence was rewritten in the same transaction.
+            self.around(current, &format!("ALTER SEQUENCE {} RESTART", qualified(&schema, &name))).await?;
+        }
+        let mut applied = Applied { statements: 1, ..Applied::default() };
+        let Err(error) = self.send_statement(&text).await else {
+            if savepoint {
+                self.around(current, "RELEASE SAVEPOINT offsite_statement").await?;
+            }
+            return Ok(applied);
+        };
+        let error = self.failed(current, error);
+        let verdict = {
+            let mut unmade = orders.unmade.lock().unwrap_or_else(PoisonError::into_inner);
+            forgiven::judge(&error, &edited, may_fail, optional, &mut unmade)
+        };
+        match verdict {
+            forgiven::Verdict::NeedsSuperuser(what) => applied.needs_superuser.push(what),
+            forgiven::Verdict::LeftOut(what) => applied.left_out.push(what),
+            forgiven::Verdict::Failed => return Err(error),
+        }
+        if savepoint {
+            self.around(current, "ROLLBACK TO SAVEPOINT offsite_statement").await?;
+        }
+        applied.statements = 0;
+        Ok(applied)
+    }
+
+    async fn around(&self, current: &Current<'_>, sql: &str) -> Result<(), Error> {
+        self.session.client.batch_execute(sql).await.map_err(|error| self.failed(current, error))
+    }
+
+    async fn send_statement(&mut self, text: &[u8]) -> Result<(), tokio_postgres::Error> {
         if let Some((name, encoding)) = setting(text)
             && name == "client_encoding"
         {
@@ -115,12 +207,10 @@ impl Applier {
             self.encoding = (!utf8).then_some(encoding);
             return Ok(());
         }
-        let direct = std::str::from_utf8(text).ok().filter(|text| self.encoding.is_none() || text.is_ascii());
-        let done = match direct {
+        match std::str::from_utf8(text).ok().filter(|text| self.encoding.is_none() || text.is_ascii()) {
             Some(text) => self.session.client.batch_execute(text).await,
             None => self.execute_converted(text).await,
-        };
-        done.map_err(|error| self.failed(current, error))
+        }
     }
 
     /// Has the server convert a statement from the dump's encoding to the database's and execute it, since the protocol's client

@@ -110,7 +110,7 @@ impl Readers {
             return Err(Error::Interrupted);
         }
         judge(tables, &digests)?;
-        report.equal = true;
+        report.rows_equal = true;
         Ok(Self { readers })
     }
 

@@ -33,6 +33,85 @@ pub enum Error {
         /// Everything that is missing.
         missing: Vec<Missing>,
     },
+    /// Rows have nothing to be put into.
+    #[error(
+        "a new database has no tables that rows alone could be restored into HINT: Restore all, or into an existing database."
+    )]
+    DataIntoNew,
+    /// The backup doesn't tell its sections before it is read.
+    #[error("this backup can only be restored whole HINT: Restore it whole, and take from there what is wanted.")]
+    OnlyWhole,
+    /// Names in the backup aren't in UTF-8.
+    #[error(
+        "tables can't be chosen from a backup in encoding {encoding} HINT: Restore it whole, and take from there what is wanted."
+    )]
+    TablesOfEncoding {
+        /// The encoding.
+        encoding: String,
+    },
+    /// A pattern means nothing.
+    #[error("the backup has no table, view or sequence for {} HINT: A pattern without a schema means schema public.", patterns.join(", "))]
+    NoSuchTable {
+        /// The patterns that match nothing.
+        patterns: Vec<String>,
+    },
+    /// A partition's rows can't be told from those of the others.
+    #[error(
+        "the rows of {table} are stored among those of {root}, whose partition it is HINT: Choose {root} with all its partitions."
+    )]
+    RowsElsewhere {
+        /// The partition.
+        table: String,
+        /// The partitioned table.
+        root: String,
+    },
+    /// Another restore is at it.
+    #[error("another restore into database {database} is under way HINT: Wait until it is done, or end it.")]
+    UnderWay {
+        /// The database.
+        database: String,
+    },
+    /// The existing database isn't as the backup needs it. Nothing was changed.
+    #[error("the database can't take these rows:{}", list(.why))]
+    Unfit {
+        /// All that is wrong.
+        why: Vec<String>,
+    },
+    /// Rows would come beside others. Nothing was changed.
+    #[error("these tables hold rows already: {} HINT: `truncate` on conflict empties them first, in the same transaction.", tables.join(", "))]
+    NotEmpty {
+        /// The tables.
+        tables: Vec<String>,
+    },
+    /// Tables can't be emptied. Nothing was changed.
+    #[error("tables that others refer to can't be emptied: {} HINT: Choose those tables, too.", keys.join(", "))]
+    ReferredTo {
+        /// The foreign keys.
+        keys: Vec<String>,
+    },
+    /// Others use the table. Nothing was changed.
+    #[error("{act}: others use it HINT: Stop the application while its tables are filled.")]
+    Locked {
+        /// What was tried.
+        act: String,
+        /// PostgreSQL's words.
+        #[source]
+        source: Failure,
+    },
+    /// The server was lost while it committed.
+    #[error(
+        "the connection was lost while the changes to database {database} were committed HINT: All of them are there, or none: look."
+    )]
+    CommitUncertain {
+        /// The database.
+        database: String,
+        /// How the connection was lost.
+        #[source]
+        source: Failure,
+    },
+    /// A role could not be made.
+    #[error("make the roles that are missing")]
+    Roles(#[source] Failure),
     /// A step around the restore failed.
     #[error("{act}")]
     Step {

@@ -78,6 +78,14 @@ impl Failure {
         }
     }
 
+    /// The server's message, if it answered.
+    pub(crate) fn message(&self) -> Option<&str> {
+        match self {
+            Self::Server(error) => Some(&error.message),
+            _ => None,
+        }
+    }
+
     /// Whether another transaction was in the way, and gave this one up for it.
     pub(crate) fn is_deadlock(&self) -> bool {
         self.code() == Some("40P01")

@@ -1,18 +1,24 @@
-//! SQL sections → PostgreSQL: a backup into a new database, which gets its name when everything was verified.
+//! SQL sections → PostgreSQL: a backup into a new database, which gets its name when everything was verified, or into an existing
+//! one in one transaction ([`existing`]).
 //!
-//! The way of the data: [`SectionSource`] → [`sections`] → [`apply`], on several connections → [`compare`]; around it [`readiness`] (before the first change) and
-//! [`scratch`] (the database under its provisional name, dropped on every failure).
+//! The way of the data: [`SectionSource`] → [`sections`] → [`apply`], on several connections → [`compare`]; around it [`plan`] (what is
+//! restored) and [`readiness`], both before the first change, and [`scratch`] (the database under its provisional name, dropped on every failure).
 
 mod apply;
+mod choice;
 mod compare;
 mod crew;
+mod edit;
 mod error;
+mod existing;
 mod failure;
 mod options;
 mod plain;
+mod plan;
 mod readiness;
 mod report;
 mod restore;
+mod roles;
 mod scratch;
 mod sections;
 mod session;
@@ -21,7 +27,9 @@ mod statement;
 mod target;
 mod totals;
 
+pub use choice::{Choice, Content, OnConflict, RenamedRole};
 pub use error::{Difference, Error, Missing};
+pub use existing::restore_into_existing;
 pub use failure::{Failure, ServerError};
 pub use options::{Phase, Progress, RestoreOptions};
 pub use plain::{PlainDump, PlainError, PlainFacts};

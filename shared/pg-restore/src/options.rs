@@ -1,13 +1,18 @@
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+use crate::choice::Choice;
 
 /// How a backup is restored.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct RestoreOptions {
+    /// What is restored, and as whose.
+    pub choice: Choice,
     /// Read every table back and compare its rows' digest with the backup's. On by default: that what was backed up comes back
     /// equal is then seen, not hoped.
     pub compare: bool,
@@ -15,6 +20,8 @@ pub struct RestoreOptions {
     pub analyze: bool,
     /// Let a server take a backup of a newer major version. Off by default: its SQL may not be understood.
     pub allow_older_server: bool,
+    /// How long a restore into an existing database waits for each of its locks; 10 s by default.
+    pub lock_timeout: Duration,
     /// Connections that apply, read back and analyze, from 1; 4 by default.
     pub jobs: usize,
     /// When to give up. What was created is dropped after that, which takes seconds: leave some.
@@ -28,9 +35,11 @@ pub struct RestoreOptions {
 impl Default for RestoreOptions {
     fn default() -> Self {
         Self {
+            choice: Choice::default(),
             compare: true,
             analyze: true,
             allow_older_server: false,
+            lock_timeout: Duration::from_secs(10),
             jobs: 4,
             deadline: None,
             cancel: CancellationToken::new(),
@@ -64,6 +73,7 @@ impl RestoreOptions {
 impl fmt::Debug for RestoreOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RestoreOptions")
+            .field("choice", &self.choice)
             .field("compare", &self.compare)
             .field("analyze", &self.analyze)
             .field("allow_older_server", &self.allow_older_server)
@@ -90,12 +100,14 @@ pub struct Progress {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Phase {
+    /// Sections are read, before an existing database is changed.
+    Verifying,
     /// Sections are applied.
     Applying,
     /// Tables are read back.
     Comparing,
     /// The planner's statistics are gathered.
     Analyzing,
-    /// The database gets its name.
+    /// The database gets its name, or what was done to an existing one is committed.
     Naming,
 }

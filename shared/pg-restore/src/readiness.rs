@@ -3,6 +3,7 @@
 use pg_client::Session;
 use sql_volume::{DatabaseProperties, Requirements};
 
+use crate::choice::Content;
 use crate::error::{Error, Missing};
 use crate::failure::{Failure, Rows};
 use crate::target::Target;
@@ -20,25 +21,59 @@ pub(crate) struct Server {
     pub(crate) older: bool,
 }
 
+/// Looks whether the name is free.
+pub(crate) async fn is_free(session: &Session, target: &Target) -> Result<(), Error> {
+    let ask = Asker(session);
+    if ask.rows("SELECT FROM pg_database WHERE datname = $1", &[&target.name]).await?.is_empty() {
+        return Ok(());
+    }
+    Err(Error::NameTaken { name: target.name.clone() })
+}
+
+/// Makes sure that no other restore from the same database of the server is under way to the same name.
+pub(crate) async fn is_alone(session: &Session, target: &Target) -> Result<(), Error> {
+    let ask = Asker(session);
+    let sql = "SELECT pg_catalog.pg_try_advisory_lock(1869964137, pg_catalog.hashtext($1))";
+    if ask.one(sql, &[&target.name]).await?.get(0) {
+        return Ok(());
+    }
+    Err(Error::UnderWay { database: target.name.clone() })
+}
+
 /// Looks whether the name is free and nothing is missing.
 pub(crate) async fn check(
     session: &Session,
     target: &Target,
     database: &DatabaseProperties,
     requires: &Requirements,
+    roles: &[String],
     allow_older_server: bool,
 ) -> Result<Server, Error> {
+    is_free(session, target).await?;
     let ask = Asker(session);
-    if !ask.rows("SELECT FROM pg_database WHERE datname = $1", &[&target.name]).await?.is_empty() {
-        return Err(Error::NameTaken { name: target.name.clone() });
-    }
-    inspect(&ask, database, requires, allow_older_server).await
+    inspect(&ask, true, database, requires, roles, allow_older_server).await
+}
+
+/// Looks whether an existing database lacks anything.
+pub(crate) async fn of_existing(
+    session: &Session,
+    database: &DatabaseProperties,
+    requires: &Requirements,
+    roles: &[String],
+    allow_older_server: bool,
+    content: Content,
+) -> Result<Server, Error> {
+    let none = Requirements::default();
+    let requires = if content == Content::Data { &none } else { requires };
+    inspect(&Asker(session), false, database, requires, roles, allow_older_server).await
 }
 
 async fn inspect(
     ask: &Asker<'_>,
+    new: bool,
     database: &DatabaseProperties,
     requires: &Requirements,
+    needed_roles: &[String],
     allow_older_server: bool,
 ) -> Result<Server, Error> {
     let mut missing = Vec::new();
@@ -51,7 +86,7 @@ async fn inspect(
     if standby {
         missing.push(Missing::Standby);
     }
-    if !creates {
+    if new && !creates {
         missing.push(Missing::CreateDatabase { role });
     }
     let older = source_major > major;
@@ -59,7 +94,7 @@ async fn inspect(
         missing.push(Missing::NewerServer { source: database.server_version.clone(), target: version.clone() });
     }
     let roles = "SELECT unnest($1::text[]) EXCEPT SELECT rolname FROM pg_roles ORDER BY 1";
-    missing.extend(ask.absent(roles, &requires.roles).await?.into_iter().map(Missing::Role));
+    missing.extend(ask.absent(roles, needed_roles).await?.into_iter().map(Missing::Role));
     let extensions = "SELECT unnest($1::text[]) EXCEPT SELECT name FROM pg_available_extensions ORDER BY 1";
     missing.extend(ask.absent(extensions, &requires.extensions).await?.into_iter().map(Missing::Extension));
     let spaces = "SELECT unnest($1::text[]) EXCEPT SELECT spcname FROM pg_tablespace ORDER BY 1";
@@ -67,7 +102,9 @@ async fn inspect(
     let spaces = "SELECT spcname::text FROM pg_tablespace WHERE spcname = ANY ($1::text[]) \
                   AND NOT has_tablespace_privilege(oid, 'CREATE') ORDER BY 1";
     missing.extend(ask.absent(spaces, &requires.tablespaces).await?.into_iter().map(Missing::TablespacePrivilege));
-    missing.extend(locale(ask, database, major).await?);
+    if new {
+        missing.extend(locale(ask, database, major).await?);
+    }
     if !missing.is_empty() {
         return Err(Error::NotReady { database: database.name.clone(), missing });
     }

@@ -13,6 +13,8 @@ pub struct RestoreReport {
     pub database: String,
     /// `server_version` of the target.
     pub server_version: String,
+    /// Nothing was changed: the counts say what would be done.
+    pub dry_run: bool,
     /// Sections applied.
     pub sections: u64,
     /// Statements executed, COPY included.
@@ -25,8 +27,16 @@ pub struct RestoreReport {
     pub bytes: u64,
     /// Large objects in the database.
     pub large_objects: u64,
-    /// All tables were read back and are equal to what was backed up. `false` only if that was not asked for: a difference is an error.
+    /// The backup is there, all of it and as it was: every row was read back and is equal, and nothing was left out or changed on
+    /// its way.
     pub equal: bool,
+    /// All rows that were restored were read back and are equal to what was backed up. `false` only if that was not asked for: a
+    /// difference is an error.
+    pub rows_equal: bool,
+    /// What was not restored because only a superuser, or a role that the restoring one is no member of, may do it.
+    pub needs_superuser: Vec<String>,
+    /// What was not restored because it needs a table that was not chosen.
+    pub left_out: Vec<String>,
     /// What was read back.
     pub compared: Compared,
     /// How long it took.

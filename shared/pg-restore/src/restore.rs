@@ -1,10 +1,13 @@
 use std::time::Instant;
 
+use crate::choice::Content;
 use crate::compare::Readers;
 use crate::error::Error;
 use crate::options::{Phase, Progress, RestoreOptions};
+use crate::plan::Plan;
 use crate::readiness;
 use crate::report::{RestoreReport, seconds};
+use crate::roles;
 use crate::scratch::Scratch;
 use crate::sections;
 use crate::session;
@@ -25,19 +28,29 @@ pub async fn restore_into_new(
 ) -> Result<RestoreReport, Error> {
     let clock = Instant::now();
     target.check_name()?;
+    if options.choice.content == Content::Data {
+        return Err(Error::DataIntoNew);
+    }
     let mut report = RestoreReport { database: target.name.clone(), ..RestoreReport::default() };
-    let (maintenance, server) = {
-        let connected = session::open(&target.options).await;
-        let session = connected
-            .map_err(|source| Error::Step { act: format!("connect to database {}", target.options.dbname), source })?;
-        let (database, requires) = (source.database(), source.requires());
-        let server = readiness::check(&session, &target, database, requires, options.allow_older_server).await?;
-        let maintenance = match session.address() {
-            Some(address) => target.options.clone().pinned_to(address),
-            None => target.options.clone(),
-        };
-        session.close().await;
-        (maintenance, server)
+    let connected = session::open(&target.options).await;
+    let session = connected
+        .map_err(|source| Error::Step { act: format!("connect to database {}", target.options.dbname), source })?;
+    readiness::is_free(&session, &target).await?;
+    // Held as long as this session lives.
+    readiness::is_alone(&session, &target).await?;
+    let mut plan = Plan::draw(&session, &mut source, &options.choice).await?;
+    if options.choice.create_roles {
+        if options.choice.dry_run {
+            plan.roles.clear();
+        }
+        report.needs_superuser.extend(roles::make(&session, source.roles(), &plan.roles).await?);
+    }
+    let (database, requires) = (source.database(), source.requires());
+    let older = options.allow_older_server;
+    let server = readiness::check(&session, &target, database, requires, &plan.roles, older).await?;
+    let maintenance = match session.address() {
+        Some(address) => target.options.clone().pinned_to(address),
+        None => target.options.clone(),
     };
     report.server_version.clone_from(&server.version);
     if server.older {
@@ -50,18 +63,25 @@ pub async fn restore_into_new(
     }
     report.leftovers = server.leftovers;
 
+    if options.choice.dry_run {
+        plan.tell(&source, &mut report);
+        session.close().await;
+        report.durations.total = seconds(clock.elapsed());
+        return Ok(report);
+    }
     let name = target.provisional_name()?;
     let scratch = Scratch::create(maintenance, name, source.database(), server.major).await?;
     let filled = tokio::select! {
         biased;
         reason = options.stop() => Err(Error::GivenUp { reason }),
-        filled = fill(&scratch, &mut source, &options, &mut report) => filled,
+        filled = fill(&scratch, &mut source, &plan, &options, &mut report) => filled,
     };
     if let Err(error) = filled {
         return Err(scratch.discard(error).await);
     }
     options.tell(Progress { phase: Phase::Naming, ..report.progress() });
     scratch.rename(&target.name).await?;
+    session.close().await;
     report.durations.total = seconds(clock.elapsed());
     Ok(report)
 }
@@ -69,11 +89,12 @@ pub async fn restore_into_new(
 async fn fill(
     scratch: &Scratch,
     source: &mut impl SectionSource,
+    plan: &Plan,
     options: &RestoreOptions,
     report: &mut RestoreReport,
 ) -> Result<(), Error> {
     let clock = Instant::now();
-    sections::apply(&scratch.options(), source, options, report).await?;
+    sections::apply(&scratch.options(), source, plan, options, report).await?;
     report.durations.apply = seconds(clock.elapsed());
 
     let clock = Instant::now();
@@ -81,8 +102,10 @@ async fn fill(
     let readers = Readers::connect(&scratch.options(), encoding, source.digest_seed(), options.jobs).await?;
     report.large_objects = readers.large_objects().await?;
     let readers = if options.compare {
-        let readers = readers.compare(&source.tables(), options, report).await?;
+        let readers = readers.compare(&plan.edit.totals(source.tables()), options, report).await?;
         report.durations.compare = seconds(clock.elapsed());
+        let all = options.choice.is_whole() && report.needs_superuser.is_empty() && report.left_out.is_empty();
+        report.equal = report.rows_equal && all;
         readers
     } else {
         report.warnings.push("what was restored was not compared with the backup".to_owned());

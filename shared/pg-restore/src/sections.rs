@@ -7,10 +7,11 @@ use bytes::Bytes;
 use pg_client::ConnectOptions;
 use sql_volume::{SectionEntry, SectionKind};
 
-use crate::apply::post_data;
+use crate::apply::{Orders, post_data};
 use crate::crew::{Crew, Done, Work};
 use crate::error::Error;
 use crate::options::RestoreOptions;
+use crate::plan::Plan;
 use crate::report::RestoreReport;
 use crate::source::SectionSource;
 use crate::totals::Totals;
@@ -22,18 +23,20 @@ const LARGE: usize = 16 << 20;
 pub(crate) async fn apply(
     database: &ConnectOptions,
     source: &mut impl SectionSource,
+    plan: &Plan,
     options: &RestoreOptions,
     report: &mut RestoreReport,
 ) -> Result<(), Error> {
-    let crew = Crew::connect(database, source.digest_seed(), options.jobs).await?;
-    let mut run = Run { crew, totals: Totals::default(), options, report };
+    let orders = Orders::new(plan.edit.clone());
+    let crew = Crew::connect(database, source.digest_seed(), &orders, options.jobs).await?;
+    let mut run = Run { crew, totals: Totals::of(plan.sections.clone()), options, report };
     while let Some((entry, sql)) = source.next().await.map_err(Error::Source)? {
         run.totals.expect(&entry, sql.len())?;
         run.section(Arc::new(entry), Bytes::from(sql)).await?;
     }
     run.settle().await?;
     source.verified().await.map_err(Error::Unverified)?;
-    run.totals.compare(&source.tables())?;
+    run.totals.compare(&plan.edit.totals(source.tables()))?;
     run.crew.close().await;
     Ok(())
 }
@@ -60,7 +63,7 @@ impl Run<'_> {
         if !beside {
             let weights: BTreeMap<_, _> = self.totals.bytes_of_tables();
             let applied = post_data::apply(&mut self.crew, &entry, &sql, &weights).await?;
-            return self.count(&Done { number: entry.seq, section: Some(entry), applied });
+            return self.count(Done { number: entry.seq, section: Some(entry), applied });
         }
         while !self.crew.has_idle() || self.waits(&entry) {
             self.one().await?;
@@ -85,17 +88,19 @@ impl Run<'_> {
 
     async fn one(&mut self) -> Result<bool, Error> {
         let Some(done) = self.crew.one().await? else { return Ok(false) };
-        self.count(&done)?;
+        self.count(done)?;
         Ok(true)
     }
 
-    fn count(&mut self, done: &Done) -> Result<(), Error> {
+    fn count(&mut self, done: Done) -> Result<(), Error> {
         let Some(entry) = &done.section else { return Ok(()) };
         self.totals.add(entry, done.applied.rows)?;
         let report = &mut *self.report;
         report.sections += 1;
         report.statements += done.applied.statements;
         report.bytes += entry.sql_length;
+        report.needs_superuser.extend(done.applied.needs_superuser);
+        report.left_out.extend(done.applied.left_out);
         (report.rows, report.tables) = (self.totals.rows(), self.totals.tables());
         self.options.tell(report.progress());
         Ok(())

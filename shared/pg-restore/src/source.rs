@@ -16,6 +16,19 @@ pub trait SectionSource: Send {
     /// The seed of the backup's digests.
     fn digest_seed(&self) -> DigestSeed;
 
+    /// All sections in order, if the backup tells before it is read; otherwise it can only be restored whole.
+    fn entries(&self) -> Option<Vec<SectionEntry>> {
+        None
+    }
+
+    /// Begins anew, and returns these sections only, whose numbers rise. Called only if there are [`SectionSource::entries`].
+    fn choose(&mut self, _sections: Vec<u32>) {}
+
+    /// SQL that makes the roles which the backup names, if it has it.
+    fn roles(&self) -> Option<Vec<u8>> {
+        None
+    }
+
     /// The next section in order of `seq`, with its SQL text (uncompressed, its length and digest compared with the entry); `None`
     /// when all were returned. Read ahead as memory allows: nothing is fetched while the caller applies a section, otherwise.
     ///

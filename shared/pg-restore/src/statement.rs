@@ -7,6 +7,8 @@ use sql_text::{ObjectHeader, SqlText};
 use sql_volume::SectionEntry;
 
 pub(crate) mod locks;
+pub(crate) mod roles;
+pub(crate) mod subject;
 pub(crate) mod words;
 
 /// A statement that isn't a COPY.

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use sql_volume::{RowDigest, SectionEntry, TableTotals};
 
@@ -8,14 +8,25 @@ use crate::error::{Difference, Error};
 #[derive(Debug, Default)]
 pub(crate) struct Totals {
     next_seq: u32,
+    /// The sections that were asked for, if not all.
+    chosen: Option<VecDeque<u32>>,
     tables: BTreeMap<(String, String), RowDigest>,
 }
 
 impl Totals {
+    /// Of some sections only.
+    pub(crate) fn of(chosen: Option<Vec<u32>>) -> Self {
+        Self { chosen: chosen.map(VecDeque::from), ..Self::default() }
+    }
+
     /// Checks that a section is the next one, before it is applied.
     pub(crate) fn expect(&mut self, entry: &SectionEntry, length: usize) -> Result<(), Error> {
-        let what = if entry.seq != self.next_seq {
-            format!("section {} comes where section {} belongs", entry.seq, self.next_seq)
+        let next = match &mut self.chosen {
+            Some(chosen) => chosen.pop_front().unwrap_or(u32::MAX),
+            None => self.next_seq,
+        };
+        let what = if entry.seq != next {
+            format!("section {} comes where section {next} belongs", entry.seq)
         } else if entry.after.is_some_and(|after| after >= entry.seq) {
             format!("section {} waits for itself", entry.seq)
         } else if entry.sql_length != length as u64 {
@@ -51,6 +62,9 @@ impl Totals {
 
     /// Compares with the backup's totals.
     pub(crate) fn compare(&self, expected: &[TableTotals]) -> Result<(), Error> {
+        if let Some(missing) = self.chosen.as_ref().and_then(VecDeque::front) {
+            return Err(Error::Contradiction { what: format!("section {missing} did not come") });
+        }
         if self.next_seq == 0 {
             return Err(Error::Contradiction { what: "it has no section".to_owned() });
         }

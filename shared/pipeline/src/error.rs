@@ -183,6 +183,9 @@ pub enum Error {
         /// The bucket.
         bucket: String,
     },
+    /// Which of the existing databases is meant must be said.
+    #[error("a restore into an existing database must name it. HINT: Say `into`, as you do for a new one.")]
+    NoTarget,
     /// No file was selected.
     #[error("no file of backup {backup} is selected, so nothing was restored. HINT: `offsite ls` shows its files.")]
     NothingSelected {

@@ -1,4 +1,4 @@
-//! The restore of a database: manifest → download → decrypt → decompress → apply → compare → rename.
+//! The restore of a database: manifest → download → decrypt → decompress → apply → compare → rename, or commit.
 
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use crate::progress::Progress;
 use crate::report::DatabaseRestoreReport;
 use crate::sections::StoredSections;
 
-/// One restore of one backup into a new database.
+/// One restore of one backup into a new database, or into an existing one ([`pg_restore::Choice::existing`]).
 pub struct DatabaseRestore<'a> {
     /// Where the backup is.
     pub vault: &'a Vault,
@@ -23,7 +23,7 @@ pub struct DatabaseRestore<'a> {
     pub backup: Selector,
     /// The server, with a database to connect to while the new one does not exist.
     pub target: &'a ConnectOptions,
-    /// The new database's name; `None` for the source's.
+    /// The database's name; `None` for the source's, if it is new.
     pub into: Option<String>,
     /// How it is applied.
     pub options: RestoreOptions,
@@ -34,12 +34,17 @@ pub struct DatabaseRestore<'a> {
 }
 
 impl DatabaseRestore<'_> {
-    /// Restores. The database gets its name at the very end, when everything was verified.
+    /// Restores. A new database gets its name at the very end, when everything was verified; what is done to an existing one is
+    /// committed then.
     ///
     /// # Errors
-    /// [`Error`]; then no database has the name, and what this run created is dropped.
+    /// [`Error`]; then no database has the name, and what this run created is dropped; or the existing one is as it was.
     pub async fn run(self) -> Result<DatabaseRestoreReport, Error> {
         let clock = Instant::now();
+        let existing = self.options.choice.existing;
+        if existing && self.into.is_none() {
+            return Err(Error::NoTarget);
+        }
         let (backup, manifest, source) = self.deadline.reading(self.open()).await??;
         let name = self.into.unwrap_or_else(|| manifest.source.name.clone());
         tracing::info!(backup = %backup.id, into = name, bytes = manifest.bytes(), "the restore begins");
@@ -47,7 +52,11 @@ impl DatabaseRestore<'_> {
         let mut options = self.options;
         // The restore itself keeps the deadline: it drops what it created before it answers.
         options.deadline = self.deadline.publish_by();
-        let restored = pg_restore::restore_into_new(target, source, options).await?;
+        let restored = if existing {
+            pg_restore::restore_into_existing(target, source, options).await?
+        } else {
+            pg_restore::restore_into_new(target, source, options).await?
+        };
         Ok(DatabaseRestoreReport::of(&backup, &manifest, restored, clock.elapsed()))
     }
 
@@ -55,7 +64,9 @@ impl DatabaseRestore<'_> {
     async fn open(&self) -> Result<(Backup, Manifest, StoredSections), Error> {
         let backup = self.vault.find(Kind::Database, &self.backup).await?;
         let manifest = crate::manifest::read(self.vault, self.identities, Kind::Database, &backup).await?;
-        self.deadline.estimate(&format!("backup {}", backup.id), manifest.bytes())?;
+        // Before an existing database is changed, everything is read once to be verified.
+        let times = if self.options.choice.existing { 2 } else { 1 };
+        self.deadline.estimate(&format!("backup {}", backup.id), times * manifest.bytes())?;
         let progress = self.progress.clone();
         let source = StoredSections::open(self.vault, self.identities, &backup, &manifest, progress).await?;
         Ok((backup, manifest, source))

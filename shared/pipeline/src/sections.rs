@@ -1,6 +1,6 @@
 //! The sections of a stored backup, fetched by range, decrypted, decompressed and verified, a few ahead of whoever applies them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 
@@ -19,8 +19,10 @@ use crate::error::Error;
 use crate::manifest::contradiction;
 use crate::progress::Progress;
 
-/// Sections under way at once, besides the one that is being applied.
-const AHEAD: usize = 3;
+/// Sections under way at once, besides those that are being applied, unless they are long.
+const AHEAD: usize = 4;
+/// Bytes of SQL from which on no further section is fetched ahead.
+const AHEAD_BYTES: u64 = 32 << 20;
 
 /// A volume of the vault, of which the envelope reads ranges.
 pub(crate) struct Ciphertext(pub(crate) ObjectReader);
@@ -81,11 +83,12 @@ type Fetch = JoinHandle<Result<(SectionEntry, Vec<u8>), Error>>;
 pub(crate) struct StoredSections {
     volumes: Vec<Arc<Volume>>,
     tables: Vec<TableTotals>,
-    /// Volume and section of what is to be fetched next.
-    next: (usize, usize),
-    ahead: VecDeque<Fetch>,
+    roles: Option<Vec<u8>>,
+    /// Volume and place in it of what is to be fetched, in order.
+    pending: VecDeque<(usize, usize)>,
+    /// What is under way, with its length as SQL.
+    ahead: VecDeque<(u64, Fetch)>,
     progress: Progress,
-    delivered: usize,
 }
 
 impl StoredSections {
@@ -105,36 +108,53 @@ impl StoredSections {
         for (stored, number) in manifest.volumes.iter().zip(1u32..) {
             volumes.push(Arc::new(Volume::open(vault, identities, backup, stored, number).await?));
         }
-        if let Some(first) = volumes.first() {
-            // A restore applies no roles; but whoever needs them needs all of them.
-            first.roles().await?;
-        }
+        let roles = match volumes.first() {
+            // Whoever needs them needs all of them.
+            Some(first) => first.roles().await?,
+            None => None,
+        };
         let tables = check(id, &volumes, manifest)?;
-        progress
-            .expect(volumes.iter().flat_map(|volume| &volume.index.sections).map(|section| section.sql_length).sum());
-        Ok(Self { volumes, tables, next: (0, 0), ahead: VecDeque::new(), progress, delivered: 0 })
+        let mut opened = Self { volumes, tables, roles, pending: VecDeque::new(), ahead: VecDeque::new(), progress };
+        opened.pend(|_| true);
+        Ok(opened)
+    }
+
+    /// From now on these sections are fetched.
+    fn pend(&mut self, wanted: impl Fn(u32) -> bool) {
+        self.stop();
+        self.pending.clear();
+        let mut expected = 0;
+        for (number, volume) in self.volumes.iter().enumerate() {
+            for (place, section) in volume.index.sections.iter().enumerate().filter(|(_, entry)| wanted(entry.seq)) {
+                self.pending.push_back((number, place));
+                expected += section.sql_length;
+            }
+        }
+        self.progress.reach(0);
+        self.progress.expect(expected);
     }
 
     fn fetch_ahead(&mut self) {
-        while self.ahead.len() < AHEAD {
-            let (volume, section) = self.next;
-            let Some(volume) = self.volumes.get(volume) else { return };
-            if section == volume.index.sections.len() {
-                self.next = (self.next.0 + 1, 0);
-                continue;
-            }
-            self.next.1 += 1;
-            let volume = Arc::clone(volume);
-            self.ahead.push_back(tokio::spawn(async move { fetch(&volume, section).await }));
+        let mut bytes: u64 = self.ahead.iter().map(|(length, _)| length).sum();
+        while self.ahead.len() < AHEAD && (self.ahead.is_empty() || bytes < AHEAD_BYTES) {
+            let Some((volume, section)) = self.pending.pop_front() else { return };
+            let volume = Arc::clone(&self.volumes[volume]);
+            let length = volume.index.sections[section].sql_length;
+            bytes += length;
+            self.ahead.push_back((length, tokio::spawn(async move { fetch(&volume, section).await })));
+        }
+    }
+
+    fn stop(&mut self) {
+        for (_, fetch) in self.ahead.drain(..) {
+            fetch.abort();
         }
     }
 }
 
 impl Drop for StoredSections {
     fn drop(&mut self) {
-        for fetch in &self.ahead {
-            fetch.abort();
-        }
+        self.stop();
     }
 }
 
@@ -216,11 +236,23 @@ impl SectionSource for StoredSections {
         self.tables.clone()
     }
 
+    fn entries(&self) -> Option<Vec<SectionEntry>> {
+        Some(self.volumes.iter().flat_map(|volume| volume.index.sections.iter().cloned()).collect())
+    }
+
+    fn choose(&mut self, sections: Vec<u32>) {
+        let sections: BTreeSet<u32> = sections.into_iter().collect();
+        self.pend(|seq| sections.contains(&seq));
+    }
+
+    fn roles(&self) -> Option<Vec<u8>> {
+        self.roles.clone()
+    }
+
     async fn next(&mut self) -> Result<Option<(SectionEntry, Vec<u8>)>, SourceError> {
         self.fetch_ahead();
-        let Some(fetch) = self.ahead.pop_front() else { return Ok(None) };
+        let Some((_, fetch)) = self.ahead.pop_front() else { return Ok(None) };
         let (entry, sql) = fetch.await.map_err(|_| Error::Stopped("reading a section"))??;
-        self.delivered += 1;
         self.progress.advance(sql.len() as u64);
         self.fetch_ahead();
         Ok(Some((entry, sql)))
@@ -229,9 +261,9 @@ impl SectionSource for StoredSections {
     /// Every final frame was verified when its volume was opened, every other frame and section as it was read: what is
     /// left is that nothing was passed over.
     async fn verified(&mut self) -> Result<(), SourceError> {
-        let all: usize = self.volumes.iter().map(|volume| volume.index.sections.len()).sum();
-        if self.delivered != all {
-            return Err(format!("{} of {all} sections were read", self.delivered).into());
+        let left = self.pending.len() + self.ahead.len();
+        if left > 0 {
+            return Err(format!("{left} sections were not read").into());
         }
         Ok(())
     }

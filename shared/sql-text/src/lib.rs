@@ -7,9 +7,11 @@
 mod boundary;
 mod fragment;
 mod lexer;
+mod pattern;
 pub mod quote;
 mod split;
 
 pub use fragment::{FragmentError, check_fragment, check_function_body, check_statement, neutralise_colons};
 pub use lexer::{Construct, Lexer, Token, TokenKind, Unterminated};
+pub use pattern::{PatternError, TablePattern};
 pub use split::{First, ObjectHeader, SplitError, Splitter, SqlText, Statement, first, setting, split};

@@ -55,6 +55,10 @@ impl Reader {
         Self { session, encoding: encoding.to_owned(), seed }
     }
 
+    pub(crate) fn into_session(self) -> Session {
+        self.session
+    }
+
     pub(crate) fn session(&self) -> &Session {
         &self.session
     }

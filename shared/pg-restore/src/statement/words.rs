@@ -17,6 +17,8 @@ pub(crate) struct Words<'a> {
 pub(crate) struct Word<'a> {
     pub(crate) kind: TokenKind,
     pub(crate) text: &'a [u8],
+    /// Where it is in the statement.
+    pub(crate) range: std::ops::Range<usize>,
 }
 
 impl Word<'_> {
@@ -49,7 +51,7 @@ impl<'a> Words<'a> {
             let token = self.lexer.next_token().ok()??;
             match token.kind {
                 TokenKind::Space | TokenKind::LineComment | TokenKind::BlockComment => {}
-                kind => return Some(Word { kind, text: &self.sql[token.range] }),
+                kind => return Some(Word { kind, text: &self.sql[token.range.clone()], range: token.range }),
             }
         }
     }

@@ -45,8 +45,9 @@ impl Backup {
             }
             let seq = u32::try_from(sections.len()).unwrap();
             let Cut { kind, sql, rows, .. } = section;
-            // As in a backup: data in any order, behind all definitions that come before it.
-            let data = matches!(kind, SectionKind::TableData | SectionKind::LargeObjects | SectionKind::SequenceValues);
+            // As in a backup: data in any order, behind all definitions that come before it. But for stock pg_dump's large objects, whose
+            // statements are a transaction.
+            let data = matches!(kind, SectionKind::TableData | SectionKind::SequenceValues);
             let after = if data { definitions } else { seq.checked_sub(1) };
             if !data {
                 definitions = Some(seq);

@@ -16,12 +16,31 @@ pub(crate) struct Memory {
     fails_at: Option<usize>,
     ends_at: Option<usize>,
     unverified: bool,
+    chosen: Option<Vec<u32>>,
+    /// How often sections were chosen, and the time from which on one fails.
+    chosen_times: usize,
+    fails_from: usize,
+    /// Sections that were given out, again and again.
+    pub(crate) given: std::sync::Arc<std::sync::Mutex<Vec<u32>>>,
+    pub(crate) roles: Option<Vec<u8>>,
     before: Option<(usize, Act)>,
 }
 
 impl From<Backup> for Memory {
     fn from(backup: Backup) -> Self {
-        Self { backup, next: 0, fails_at: None, ends_at: None, unverified: false, before: None }
+        Self {
+            backup,
+            next: 0,
+            fails_at: None,
+            ends_at: None,
+            unverified: false,
+            chosen: None,
+            chosen_times: 0,
+            fails_from: 0,
+            given: Default::default(),
+            roles: None,
+            before: None,
+        }
     }
 }
 
@@ -29,6 +48,12 @@ impl Memory {
     /// Fails instead of returning a section.
     pub(crate) fn failing_at(mut self, section: usize) -> Self {
         self.fails_at = Some(section);
+        self
+    }
+
+    /// Fails at a section only once others were read before it so many times.
+    pub(crate) fn failing_late_at(mut self, section: usize, times: usize) -> Self {
+        (self.fails_at, self.fails_from) = (Some(section), times);
         self
     }
 
@@ -77,13 +102,31 @@ impl SectionSource for Memory {
         self.backup.tables.clone()
     }
 
+    fn entries(&self) -> Option<Vec<SectionEntry>> {
+        Some(self.backup.sections.iter().map(|section| section.entry.clone()).collect())
+    }
+
+    fn choose(&mut self, sections: Vec<u32>) {
+        (self.next, self.chosen) = (0, Some(sections));
+        self.chosen_times += 1;
+    }
+
+    fn roles(&self) -> Option<Vec<u8>> {
+        self.roles.clone()
+    }
+
     async fn next(&mut self) -> Result<Option<(SectionEntry, Vec<u8>)>, SourceError> {
+        while self.chosen.as_ref().is_some_and(|chosen| !chosen.contains(&(self.next as u32)))
+            && self.next < self.backup.sections.len()
+        {
+            self.next += 1;
+        }
         let section = self.next;
-        if self.before.as_ref().is_some_and(|(at, _)| *at == section) {
+        if self.before.as_ref().is_some_and(|(at, _)| *at == section) && self.chosen_times >= self.fails_from {
             let (_, act) = self.before.take().unwrap();
             act().await;
         }
-        if self.fails_at == Some(section) {
+        if self.fails_at == Some(section) && self.chosen_times >= self.fails_from {
             return Err("the vault is on fire".into());
         }
         if self.ends_at == Some(section) {
@@ -91,6 +134,7 @@ impl SectionSource for Memory {
         }
         let Some(stored) = self.backup.sections.get(section) else { return Ok(None) };
         self.next += 1;
+        self.given.lock().unwrap().push(stored.entry.seq);
         Ok(Some((stored.entry.clone(), decompress(&stored.frame, &stored.entry, self.backup.seed)?)))
     }
 

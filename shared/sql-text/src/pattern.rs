@@ -39,18 +39,18 @@ impl Part {
 }
 
 impl TablePattern {
-    /// The database that it names, which must be the one that is dumped.
-    pub(crate) fn database(&self) -> Option<&str> {
+    /// The database that it names, which must be the one that is meant.
+    pub fn database(&self) -> Option<&str> {
         self.database.as_deref()
     }
 
     /// The schema's regular expression.
-    pub(crate) fn schema(&self) -> Option<&str> {
+    pub fn schema(&self) -> Option<&str> {
         self.schema.as_deref()
     }
 
     /// The name's regular expression.
-    pub(crate) fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         &self.name
     }
 }

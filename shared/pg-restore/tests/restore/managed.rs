@@ -1,0 +1,120 @@
+//! A server without a superuser to log in as, such as Amazon RDS: a role that may create databases and roles, and no more.
+
+use pg_client::ConnectOptions;
+use pg_restore::{Choice, Error, RestoreOptions, RestoreReport, Target, restore_into_new};
+use testing::postgres::{Database, MAJORS};
+use testing::unique;
+
+use crate::backup::Backup;
+use crate::database::{Place, pg_dump};
+use crate::psql::shop;
+use crate::source::Memory;
+
+/// A role as a managed server gives it to its customers.
+struct Master {
+    admin: Database,
+    name: String,
+}
+
+impl Master {
+    async fn new(major: &str) -> Self {
+        let (admin, name) = (Database::create(major).await, unique("master_"));
+        admin.run(&format!("CREATE ROLE {name} LOGIN PASSWORD 'x' CREATEDB CREATEROLE")).await;
+        Self { admin, name }
+    }
+
+    async fn restore(&self, place: &Place, source: Memory, choice: Choice) -> Result<RestoreReport, Error> {
+        let url = place.server.url_as(&self.name, "x", "postgres");
+        let mut options = ConnectOptions::from_url(&url).unwrap();
+        options.application_name.clone_from(&place.options.application_name);
+        let target = Target { options, name: place.name.clone() };
+        let mut settings = RestoreOptions::default();
+        settings.choice = choice;
+        let restored = restore_into_new(target, source, settings).await;
+        place.no_session_is_left().await;
+        restored
+    }
+
+    /// The role can only go when nothing is its own.
+    async fn end(self, place: Place) {
+        let name = place.name.clone();
+        self.admin.run(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+        drop(place);
+        self.admin.run(&format!("DROP OWNED BY {0}; DROP ROLE {0}", self.name)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shop_comes_back_on_every_major() {
+    for major in MAJORS {
+        let source = shop(major).await;
+        let (master, place) = (Master::new(major).await, Place::new(major));
+        let choice = serde_json::from_value(serde_json::json!({"no_owner": true})).unwrap();
+        let report = master.restore(&place, Backup::of(&source).await.into(), choice).await.unwrap();
+        assert!(report.rows_equal && report.rows == 500 + 1000 + 60 + 90 + 2, "{report:?}");
+        assert_eq!(report.needs_superuser, [""; 0], "{major}");
+        let owned = format!("; Owner: {}", master.name);
+        let ours = String::from_utf8_lossy(&pg_dump(&place.server, &place.name)).replace(&owned, "; Owner: postgres");
+        let ours: String =
+            ours.replace(&format!("OWNER TO {};", master.name), "OWNER TO postgres;").split_inclusive('\n').collect();
+        let theirs = String::from_utf8_lossy(&pg_dump(&source.server, &source.name)).into_owned();
+        // Which partition holds a row of an enum depends on the enum's oids.
+        let lines = |text: &str| {
+            let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            lines.sort_unstable();
+            lines
+        };
+        assert_eq!(lines(&ours), lines(&theirs), "{major}");
+        master.end(place).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_a_superuser_may_do_is_named_and_the_rest_is_there() {
+    for major in MAJORS {
+        let other = unique("other_");
+        let source = Database::create(major).await;
+        source
+            .run(&format!(
+                "CREATE ROLE {other}; CREATE TABLE t (a int PRIMARY KEY); INSERT INTO t VALUES (1), (2); \
+                 CREATE TABLE mine (a int); ALTER TABLE mine OWNER TO {other}; \
+                 CREATE FUNCTION e() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; \
+                 CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION e(); COMMENT ON EVENT TRIGGER e IS 'x'; \
+                 ALTER EVENT TRIGGER e DISABLE; COMMENT ON EXTENSION plpgsql IS 'x'; \
+                 CREATE EXTENSION pageinspect; COMMENT ON EXTENSION pageinspect IS 'y'; \
+                 CREATE PUBLICATION p FOR ALL TABLES"
+            ))
+            .await;
+        let (master, place) = (Master::new(major).await, Place::new(major));
+        let report = master.restore(&place, Backup::of(&source).await.into(), Choice::default()).await.unwrap();
+        assert!(!report.equal && report.rows_equal && report.rows == 2, "{report:?}");
+        let said = report.needs_superuser.join("\n");
+        for part in [
+            "ALTER TABLE public.mine OWNER TO",
+            "CREATE EVENT TRIGGER e",
+            "COMMENT ON EVENT TRIGGER e",
+            "ALTER EVENT TRIGGER e",
+            "CREATE EXTENSION IF NOT EXISTS pageinspect",
+            "COMMENT ON EXTENSION pageinspect",
+            "CREATE PUBLICATION p",
+        ] {
+            assert!(said.contains(part), "{major}, {part}: {said}");
+        }
+        drop(source);
+        master.admin.run(&format!("DROP OWNED BY {other}; DROP ROLE {other}")).await;
+        master.end(place).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_other_error_stops() {
+    for major in ["13", "18"] {
+        let source = Database::create(major).await;
+        source.run("CREATE EXTENSION pageinspect; CREATE VIEW v AS SELECT * FROM page_header(NULL::bytea)").await;
+        let (master, place) = (Master::new(major).await, Place::new(major));
+        let error = master.restore(&place, Backup::of(&source).await.into(), Choice::default()).await.unwrap_err();
+        assert!(error.to_string().contains("VIEW public.v"), "{error}");
+        assert!(place.databases().await.is_empty());
+        master.end(place).await;
+    }
+}

@@ -4,7 +4,7 @@
 //! server by default, cancelling over the same TLS, an owned connection task, keepalives.
 
 mod connect;
-mod copy_bytes;
+mod copy_out;
 mod error;
 mod options;
 mod password;
@@ -13,6 +13,7 @@ mod session;
 mod tls;
 mod url;
 
+pub use copy_out::CopyOut;
 pub use error::Error;
 pub use options::{ConnectOptions, RootCertificates, SslMode};
 pub use password::Password;

@@ -29,9 +29,6 @@ pub struct ConnectOptions {
     pub connect_timeout: Duration,
     /// Shown in `pg_stat_activity`; `offsite` by default.
     pub application_name: String,
-    /// Hand on what `COPY … TO STDOUT` sends as a stream of bytes: an item holds several rows or a part of one, and never more
-    /// than 64 KiB. Otherwise an item is a row, buffered whole. Off by default.
-    pub copy_as_bytes: bool,
     /// Connect to this address; `host` then only names the server for the verification of its certificate.
     pub pinned: Option<IpAddr>,
 }
@@ -104,7 +101,6 @@ impl ConnectOptions {
             root_certificates: RootCertificates::default(),
             connect_timeout: Duration::from_secs(10),
             application_name: "offsite".to_owned(),
-            copy_as_bytes: false,
             pinned: None,
         }
     }

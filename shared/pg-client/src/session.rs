@@ -3,6 +3,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio_postgres::config::SslMode as Negotiation;
 use tokio_postgres::error::SqlState;
@@ -11,7 +12,8 @@ use tokio_postgres::{CancelToken, Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::connect::{Socket, explain, open};
-use crate::copy_bytes::{CopyBytes, Handshake};
+use crate::copy_out::Loan;
+use crate::copy_out::stream::{Handshake, Messages};
 use crate::error::Error;
 use crate::options::{ConnectOptions, SslMode};
 use crate::tls::connector;
@@ -27,6 +29,9 @@ pub struct Session {
     canceller: Canceller,
     connection: Connection,
     lost: Arc<OnceLock<(String, Option<SqlState>)>>,
+    pub(crate) loan: Arc<Loan>,
+    /// Whether nothing comes any more of the last COPY that was read. Held by the one that is being read.
+    pub(crate) last_copy_ended: Mutex<bool>,
 }
 
 impl Session {
@@ -80,9 +85,10 @@ impl Session {
             let made = made.map_err(|source| Error::NoPassword { user: options.user.clone(), source })?;
             config.password(made.as_bytes());
         }
-        let (copy_as_bytes, plain) = (options.copy_as_bytes, negotiation == Negotiation::Disable);
-        let socket = CopyBytes::new(socket, copy_as_bytes && plain);
-        let handshake = Handshake { tls: handshake::<CopyBytes<Socket>>(tls, &options.host), copy_as_bytes };
+        let loan = Arc::new(Loan::default());
+        let plain = negotiation == Negotiation::Disable;
+        let socket = Messages::new(socket, plain.then(|| Arc::clone(&loan)));
+        let handshake = Handshake { tls: handshake::<Messages<Socket>>(tls, &options.host), loan: Arc::clone(&loan) };
         let (client, connection) =
             config.connect_raw(socket, handshake).await.map_err(|error| explain(options, error))?;
         let lost = Arc::new(OnceLock::new());
@@ -96,7 +102,7 @@ impl Session {
         }));
         let token = client.cancel_token();
         let canceller = Canceller { token, options: options.clone(), tls: tls.clone(), address };
-        Ok(Self { client, canceller, connection, lost })
+        Ok(Self { client, canceller, connection, lost, loan, last_copy_ended: Mutex::new(true) })
     }
 
     /// The server's address; `None` over a Unix socket. Give it to [`ConnectOptions::pinned_to`] to meet the same server again.

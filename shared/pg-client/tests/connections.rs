@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt;
 use pg_client::{ConnectOptions, Error, Password, RootCertificates, Session, SslMode};
 use testing::postgres::{MAJORS, USUAL, server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -292,29 +291,4 @@ async fn terminated_session_knows_why_it_was_lost() {
     }
     assert!(session.why_lost().unwrap().contains("terminating connection"), "{:?}", session.why_lost());
     assert!(session.client.batch_execute("SELECT 1").await.is_err());
-}
-
-#[tokio::test]
-async fn copy_as_bytes_gives_the_same_text_in_pieces_of_bounded_size() {
-    let sql = "COPY (SELECT repeat('x', n * n % 300000) FROM generate_series(1, 2000) n) TO STDOUT";
-    let mut texts = Vec::new();
-    for (mode, copy_as_bytes) in [(SslMode::Disable, false), (SslMode::Disable, true), (SslMode::VerifyFull, true)] {
-        let mut options = options(USUAL);
-        options.sslmode = mode;
-        options.copy_as_bytes = copy_as_bytes;
-        let session = Session::connect(&options).await.unwrap();
-        let mut stream = Box::pin(session.client.copy_out(sql).await.unwrap());
-        let (mut text, mut longest) = (Vec::new(), 0);
-        while let Some(piece) = stream.next().await {
-            let piece = piece.unwrap();
-            longest = longest.max(piece.len());
-            text.extend_from_slice(&piece);
-        }
-        assert_eq!(longest > 64 << 10, !copy_as_bytes, "{longest}");
-        let after = session.client.query_one("SELECT 7", &[]).await.unwrap();
-        assert_eq!(after.get::<_, i32>(0), 7);
-        texts.push(text);
-    }
-    assert!(texts[0].len() > 100 << 20);
-    assert!(texts[0] == texts[1] && texts[0] == texts[2]);
 }

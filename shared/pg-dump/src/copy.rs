@@ -4,8 +4,7 @@ mod rows;
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use pg_client::Session;
+use pg_client::{CopyOut, Session};
 use tokio_postgres::error::SqlState;
 
 use crate::error::Error;
@@ -55,22 +54,24 @@ pub(crate) async fn copy(
     // COPY's own ENCODING, and not client_encoding: this text is in the server's, while names and messages stay UTF-8.
     let sql = format!("COPY {} TO STDOUT (ENCODING {})", slice.source(), sql_text::quote::literal(server_encoding));
     // Both at once, which saves a round trip per table: if the locks are refused, so is the COPY after them.
-    let (locked, copying) = tokio::join!(lock(session, slice, patience), session.client.copy_out(&sql));
+    let (locked, copying) = tokio::join!(lock(session, slice, patience), session.copy_out(&sql));
     locked.map_err(|error| match error.code() {
         Some(&SqlState::LOCK_NOT_AVAILABLE | &SqlState::T_R_DEADLOCK_DETECTED) => Unread::Refused,
         _ => Unread::Failed(fault(session, &act, error)),
     })?;
-    let mut stream = Box::pin(copying.map_err(|error| fault(session, &act, error))?);
+    let mut copying = copying.map_err(|error| fault(session, &act, error))?;
     let mut rows = Rows::begin(slice, options, outlet.used());
     let refused = loop {
-        let Some(piece) = stream.next().await else { break None };
-        let piece = piece.map_err(|error| fault(session, &act, error))?;
-        if let Err(error) = take(&mut rows, &piece, outlet).await? {
-            break Some(error);
+        match take(&mut copying, &mut rows, outlet).await {
+            Ok(true) => {}
+            Ok(false) => break None,
+            Err(Stop::Rows(error)) => break Some(error),
+            Err(Stop::Copy(error)) => return Err(fault(session, &act, error).into()),
+            Err(Stop::Closed) => return Err(Unread::Closed),
         }
     };
     // The rest of a COPY that nobody reads would keep the session's next answer waiting.
-    drop(stream);
+    drop(copying);
     let last = match refused {
         None => rows.end(),
         Some(error) => Err(error),
@@ -115,21 +116,30 @@ async fn release(session: &Session) -> Result<(), tokio_postgres::Error> {
     session.client.batch_execute("ROLLBACK TO SAVEPOINT slice;\nRELEASE SAVEPOINT slice").await
 }
 
-async fn take(rows: &mut Rows, mut piece: &[u8], outlet: &Outlet) -> Result<Result<(), RowError>, Closed> {
-    while !piece.is_empty() {
-        if rows.outgrows(piece.len()) {
-            rows.large(outlet.pass_alone().await?);
-        }
-        let (taken, draft) = match rows.add(piece) {
-            Ok(added) => added,
-            Err(error) => return Ok(Err(error)),
-        };
-        if let Some(draft) = draft {
-            outlet.put(draft).await?;
-        }
-        piece = &piece[taken..];
+/// Takes what comes next, and hands over the sections that this completes. `false` if it was the last.
+async fn take(copying: &mut CopyOut<'_>, rows: &mut Rows, outlet: &Outlet) -> Result<bool, Stop> {
+    let room = rows.room();
+    if rows.outgrows(room) {
+        rows.large(outlet.pass_alone().await?);
     }
-    Ok(Ok(()))
+    let more = copying.read(rows.buffer(room), room).await.map_err(Stop::Copy)?;
+    while let Some(draft) = rows.next().map_err(Stop::Rows)? {
+        outlet.put(draft).await?;
+    }
+    Ok(more)
+}
+
+/// Why a COPY isn't read to its end.
+enum Stop {
+    Rows(RowError),
+    Copy(tokio_postgres::Error),
+    Closed,
+}
+
+impl From<Closed> for Stop {
+    fn from(_: Closed) -> Self {
+        Self::Closed
+    }
 }
 
 /// The place of the row after `row` rows: the same scan of the same snapshot again, without the values.

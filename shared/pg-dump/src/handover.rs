@@ -7,8 +7,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 /// Finished sections that wait to be taken, at most: reading goes no further ahead.
 const AHEAD: usize = 2;
-/// A buffer that outgrows its section by more than this passes alone.
-pub(crate) const LARGE: usize = 4 << 20;
+/// A buffer that outgrows its section, and a usual one, by more than this passes alone.
+const LARGE: usize = 4 << 20;
+/// Bytes of a usual section.
+const USUAL: usize = 8 << 20;
 
 /// A section that has no number yet.
 pub(crate) struct Draft {
@@ -36,8 +38,8 @@ pub(crate) struct Outlet {
 #[derive(Clone, Default)]
 pub(crate) struct Used {
     kept: Arc<Mutex<Vec<Vec<u8>>>>,
-    /// Capacity of a buffer that is kept, at most.
-    largest: usize,
+    /// Bytes of a buffer that needn't pass alone, at most; and the capacity of one that is kept.
+    pub(crate) largest: usize,
 }
 
 /// Where they are taken from: ends when the last [`Outlet`] is dropped, which says nothing of why.
@@ -45,7 +47,7 @@ pub(crate) type Intake = mpsc::Receiver<Draft>;
 
 pub(crate) fn handover(section_bytes: usize) -> (Outlet, Intake, Used) {
     let (sender, intake) = mpsc::channel(AHEAD);
-    let used = Used { kept: Arc::default(), largest: section_bytes + LARGE };
+    let used = Used { kept: Arc::default(), largest: section_bytes.max(USUAL) + LARGE };
     (Outlet { sender, large: Arc::new(Semaphore::new(1)), used: used.clone() }, intake, used)
 }
 
@@ -96,7 +98,7 @@ mod tests {
         let again = used.buffer(10);
         assert_eq!((again.len(), again.capacity() >= 5000), (0, true));
         assert!(used.buffer(10).capacity() < 5000, "given out once");
-        used.keep(Vec::with_capacity(1000 + LARGE + 1));
+        used.keep(Vec::with_capacity(USUAL + LARGE + 1));
         assert!(used.buffer(10).capacity() < LARGE, "it would stay for as long as the dump");
     }
 }

@@ -4,12 +4,18 @@ use memchr::{memchr, memchr_iter, memmem, memrchr};
 use sql_volume::{CopyRows, SectionKind};
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::handover::{Draft, LARGE, Used};
+use crate::handover::{Draft, Used};
 use crate::options::DumpOptions;
 use crate::slices::Slice;
 
 /// The line that ends a COPY block, and the blank lines after it, as pg_dump writes them.
 const END: &[u8] = b"\\.\n\n\n";
+/// The row that says so, after another one.
+const END_ROW: &[u8] = b"\n\\.\n";
+/// How much is added at once: what is looked at while the processor has it at hand.
+const PIECE: usize = 64 << 10;
+/// The same, where a section is about to end.
+const BEYOND: usize = 16 << 10;
 /// Room beyond a section's size for the row that fills it, so that the buffer rarely moves.
 const ROOM: usize = 256 << 10;
 
@@ -25,7 +31,7 @@ pub(super) enum RowError {
     Text(&'static str),
 }
 
-/// Builds the sections of one slice out of pieces of COPY's text, which end anywhere.
+/// Builds the sections of one slice out of COPY's text, which comes in pieces that end anywhere.
 pub(super) struct Rows {
     header: Arc<[u8]>,
     schema: String,
@@ -34,11 +40,13 @@ pub(super) struct Rows {
     section_bytes: usize,
     max_row: u64,
     used: Used,
-    /// The section so far: the header, and rows.
+    /// The section so far: the header, and rows. What comes is added here.
     sql: Vec<u8>,
-    /// Whole rows in `sql`.
+    /// How much of `sql` was looked at.
+    seen: usize,
+    /// Whole rows in that.
     count: u64,
-    /// Where in `sql` the row that is under way began.
+    /// Where in it the row that is under way began.
     row_start: usize,
     /// Rows of the slice in earlier sections.
     before: u64,
@@ -59,27 +67,37 @@ impl Rows {
             max_row: options.max_row.max(64 << 10),
             used,
             sql: Vec::new(),
+            seen: 0,
             count: 0,
             row_start: 0,
             before: 0,
             sections: 0,
             large: None,
         };
-        rows.open(0);
+        rows.sql = rows.open(0);
+        rows.seen = rows.sql.len();
+        rows.row_start = rows.seen;
         rows
     }
 
-    /// A new buffer for a slice that is surely small starts small; a section's worth otherwise, once.
-    fn open(&mut self, room: usize) {
-        self.sql = self.used.buffer(self.header.len() + room);
-        self.sql.extend_from_slice(&self.header);
-        self.row_start = self.sql.len();
-        self.count = 0;
+    /// A new section. The buffer for a slice that is surely small starts small; for others it has a section's worth, once.
+    fn open(&self, room: usize) -> Vec<u8> {
+        let mut sql = self.used.buffer(self.header.len() + room);
+        sql.extend_from_slice(&self.header);
+        sql
+    }
+
+    /// How much is worth to be added next, at most: what comes after a section's end has to be moved to the next one.
+    pub(super) fn room(&self) -> usize {
+        let left = self.section_bytes.saturating_sub(self.sql.len());
+        let room = if left > 0 { left } else { self.sql.len() - self.row_start };
+        // A row within a piece is no longer than the limit.
+        room.clamp(BEYOND, PIECE.min(self.max_row as usize))
     }
 
     /// Whether `more` bytes would make this a large buffer, for which [`Rows::large`] is due.
     pub(super) fn outgrows(&self, more: usize) -> bool {
-        self.large.is_none() && self.sql.len() + more > self.section_bytes + LARGE
+        self.large.is_none() && self.sql.len() + more > self.used.largest
     }
 
     /// Allows this section to be large.
@@ -87,23 +105,46 @@ impl Rows {
         self.large = Some(permit);
     }
 
-    /// Takes from the beginning of `piece`: how much, and the section that this completed. A section ends with the first
-    /// row that ends after `section_bytes`.
-    pub(super) fn add(&mut self, piece: &[u8]) -> Result<(usize, Option<Draft>), RowError> {
-        let full = self.section_bytes.saturating_sub(self.sql.len()).saturating_sub(1);
-        let cut = piece.get(full..).and_then(|late| memchr(b'\n', late)).map(|at| full + at + 1);
-        let taken = &piece[..cut.unwrap_or(piece.len())];
-        // Looked for once where there is none: most pieces of a long row.
-        let last = memrchr(b'\n', taken);
-        self.check_length(taken, last.is_some())?;
-        self.reserve(taken.len());
-        if let Some(last) = last {
-            self.count += memchr_iter(b'\n', taken).count() as u64;
-            self.row_start = self.sql.len() + last + 1;
+    /// Where the next piece is to be added, at its end, with room for `more` bytes.
+    pub(super) fn buffer(&mut self, more: usize) -> &mut Vec<u8> {
+        let free = self.sql.capacity() - self.sql.len();
+        if free < more {
+            // Doubling up to a section's size, once; beyond, in steps that move the buffer rarely. What isn't written to yet
+            // takes no memory.
+            let (length, whole) = (self.sql.len(), self.section_bytes + ROOM);
+            let step = (length / 2).max(self.section_bytes);
+            let grown = if length < whole { (length * 2).clamp(64 << 10, whole) } else { length + step };
+            self.sql.reserve_exact(grown.saturating_sub(length).max(more));
         }
-        self.sql.extend_from_slice(taken);
-        let draft = if cut.is_some() { Some(self.close(true)?) } else { None };
-        Ok((taken.len(), draft))
+        &mut self.sql
+    }
+
+    /// Looks at what was added. The next section that it completed, if any: one ends with the first row that ends after
+    /// `section_bytes`.
+    pub(super) fn next(&mut self) -> Result<Option<Draft>, RowError> {
+        let full = self.section_bytes.saturating_sub(1).max(self.seen);
+        let cut = self.sql.get(full..).and_then(|late| memchr(b'\n', late)).map(|at| full + at + 1);
+        let (from, to) = (self.seen, cut.unwrap_or(self.sql.len()));
+        let new = &self.sql[from..to];
+        // Looked for once where there is none: most pieces of a long row.
+        let last = memrchr(b'\n', new);
+        self.check_length(new, last.is_some())?;
+        if let Some(last) = last {
+            self.check_end(from, from + last + 1)?;
+            self.count += memchr_iter(b'\n', new).count() as u64;
+            self.row_start = from + last + 1;
+        }
+        self.seen = to;
+        if cut.is_none() {
+            return Ok(None);
+        }
+        let mut next = self.open(self.section_bytes + ROOM);
+        let begun = next.len();
+        next.extend_from_slice(&self.sql[to..]);
+        self.sql.truncate(to);
+        let draft = self.close();
+        (self.sql, self.seen, self.row_start) = (next, begun, begun);
+        Ok(Some(draft))
     }
 
     /// The last section. An empty table has one too, with no rows.
@@ -114,56 +155,45 @@ impl Rows {
         if self.count == 0 && self.sections > 0 {
             return Ok(None);
         }
-        self.close(false).map(Some)
+        Ok(Some(self.close()))
     }
 
-    fn check_length(&self, taken: &[u8], ended: bool) -> Result<(), RowError> {
-        let pending = (self.sql.len() - self.row_start) as u64;
-        // Pieces are shorter than the limit: only the row under way can exceed it, or the one that this piece begins.
-        let first = if ended { memchr(b'\n', taken) } else { None };
-        let ends = first.unwrap_or(taken.len()) as u64;
+    fn check_length(&self, new: &[u8], ended: bool) -> Result<(), RowError> {
+        let pending = (self.seen - self.row_start) as u64;
+        // Pieces are no longer than the limit: only the row under way can exceed it, or the one that this piece begins.
+        let first = if ended { memchr(b'\n', new) } else { None };
+        let ends = first.unwrap_or(new.len()) as u64;
         if pending + ends > self.max_row {
             return Err(RowError::TooLong { row: self.before + self.count });
         }
         Ok(())
     }
 
-    fn reserve(&mut self, more: usize) {
-        let free = self.sql.capacity() - self.sql.len();
-        if free >= more {
-            return;
-        }
-        // Doubling up to a section's size, once; beyond, in steps that move the buffer rarely. What isn't written to yet
-        // takes no memory.
-        let (length, whole) = (self.sql.len(), self.section_bytes + ROOM);
-        let step = (length / 2).max(self.section_bytes);
-        let grown = if length < whole { (length * 2).clamp(64 << 10, whole) } else { length + step };
-        self.sql.reserve_exact(grown.saturating_sub(length).max(more));
-    }
-
-    fn close(&mut self, more: bool) -> Result<Draft, RowError> {
-        let start = self.header.len();
-        let range = start..self.sql.len();
-        let text = &self.sql[start..];
-        if text.starts_with(b"\\.\n") || memmem::find(text, b"\n\\.\n").is_some() {
+    /// Looks for a row that would end the data among those that ended between `from` and `to`.
+    fn check_end(&self, from: usize, to: usize) -> Result<(), RowError> {
+        // A row that was longer already isn't one, and isn't looked at again.
+        let start = if from - self.row_start < END_ROW.len() { self.row_start } else { from };
+        let ended = self.sql[self.row_start..to].starts_with(&END_ROW[1..]);
+        if ended || memmem::find(&self.sql[start..to], END_ROW).is_some() {
             return Err(RowError::Text("a row that would end the data"));
         }
+        Ok(())
+    }
+
+    fn close(&mut self) -> Draft {
+        let range = self.header.len()..self.sql.len();
         self.sql.reserve_exact(END.len());
         self.sql.extend_from_slice(END);
-        let rows = CopyRows { schema: self.schema.clone(), table: self.table.clone(), range, count: self.count };
-        let draft = Draft {
+        let count = std::mem::take(&mut self.count);
+        self.before += count;
+        self.sections += 1;
+        Draft {
             kind: SectionKind::TableData,
             sql: std::mem::take(&mut self.sql),
-            rows: Some(rows),
+            rows: Some(CopyRows { schema: self.schema.clone(), table: self.table.clone(), range, count }),
             in_order: self.in_order,
             large: self.large.take(),
-        };
-        self.before += self.count;
-        self.sections += 1;
-        if more {
-            self.open(self.section_bytes + ROOM);
         }
-        Ok(draft)
     }
 }
 
@@ -184,24 +214,25 @@ mod tests {
             max_row: 64 << 10,
             used: Used::default(),
             sql: Vec::new(),
+            seen: 0,
             count: 0,
             row_start: 0,
             before: 0,
             sections: 0,
             large: None,
         };
-        rows.open(0);
+        rows.sql = rows.open(0);
+        rows.seen = rows.sql.len();
+        rows.row_start = rows.seen;
         rows
     }
 
     fn sections(section_bytes: usize, pieces: &[&[u8]]) -> Result<Vec<Draft>, RowError> {
         let (mut rows, mut drafts) = (rows(section_bytes), Vec::new());
         for piece in pieces {
-            let mut rest = *piece;
-            while !rest.is_empty() {
-                let (taken, draft) = rows.add(rest)?;
-                rest = &rest[taken..];
-                drafts.extend(draft);
+            rows.buffer(piece.len()).extend_from_slice(piece);
+            while let Some(draft) = rows.next()? {
+                drafts.push(draft);
             }
         }
         drafts.extend(rows.end()?);

@@ -34,7 +34,6 @@ impl Dump {
     /// [`Error`]; nothing is then left open.
     pub async fn open(connect: &ConnectOptions, options: DumpOptions) -> Result<Self, Error> {
         let mut leading = connect.clone();
-        leading.copy_as_bytes = true;
         let side = Session::connect(connect).await?;
         let server = Server::read(&side.client).await?;
         if let Some(address) = side.address() {

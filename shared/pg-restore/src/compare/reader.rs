@@ -1,9 +1,8 @@
 //! One connection that reads tables back.
 
-use std::pin::pin;
 use std::sync::Arc;
 
-use futures_util::TryStreamExt;
+use memchr::memrchr;
 use pg_client::{ConnectOptions, Session};
 use sql_text::quote::{identifiers, literal, qualified};
 use sql_volume::{DigestSeed, RowDigest};
@@ -19,6 +18,9 @@ pub(crate) const SETTINGS: &str = "\
     SET client_encoding = 'UTF8'; SET search_path = ''; SET datestyle = 'ISO'; SET intervalstyle = 'postgres'; \
     SET extra_float_digits = 3; SET bytea_output = 'hex'; SET timezone = 'UTC'; SET lc_monetary = 'C'; \
     SET row_security = off; SET standard_conforming_strings = on";
+
+/// How much is read at once: what is digested while the processor has it at hand.
+const PIECE: usize = 64 << 10;
 
 /// Schema and name.
 pub(crate) type Name = (String, String);
@@ -100,9 +102,19 @@ impl Reader {
         );
         let mut digest = RowDigest::default();
         let reading = async {
-            let mut rows = pin!(self.client().copy_out(&sql).await?);
-            while let Some(row) = rows.try_next().await? {
-                digest.add_row(self.seed, row.strip_suffix(b"\n").unwrap_or(&row));
+            let mut copying = self.session.copy_out(&sql).await?;
+            let (mut text, mut more) = (Vec::new(), true);
+            while more {
+                let looked_at = text.len();
+                more = copying.read(&mut text, PIECE).await?;
+                let Some(last) = memrchr(b'\n', &text[looked_at..]) else { continue };
+                let ended = looked_at + last + 1;
+                digest.add_rows(self.seed, &text[..ended]);
+                text.drain(..ended);
+            }
+            // A row without end would be one that differs.
+            if !text.is_empty() {
+                digest.add_row(self.seed, &text);
             }
             Ok(())
         };

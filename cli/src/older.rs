@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use file_archive::Bucket;
 use legacy::{Derivation, Digest, OlderFile};
 use pipeline::{OlderKeys, OlderPlace};
-use vault::Selector;
+use vault::{BackupChoice, Selector};
 use zeroize::Zeroizing;
 
 use crate::place::{VaultPlaceIfAny, aws_config};
@@ -27,15 +27,23 @@ impl FromStr for Source {
 
     /// What is no selector is a path, if something is there. A file called `latest` is `./latest`.
     fn from_str(text: &str) -> Result<Self, vault::Error> {
+        let error = match text.parse() {
+            Ok(selector) => return Ok(Self::Backup(selector)),
+            Err(error) => error,
+        };
         if let Some((bucket, key)) = pipeline::object_of(text) {
             return Ok(Self::Object { bucket: bucket.to_owned(), key: key.to_owned() });
         }
-        match text.parse() {
-            Ok(selector) => Ok(Self::Backup(selector)),
-            Err(_) if std::path::Path::new(text).exists() => Ok(Self::Path(text.into())),
-            Err(error) => Err(error),
-        }
+        if std::path::Path::new(text).exists() { Ok(Self::Path(text.into())) } else { Err(error) }
     }
+}
+
+/// What was chosen.
+pub(crate) enum Chosen {
+    /// A backup in the vault.
+    Backup(BackupChoice),
+    /// A file.
+    Older(OlderPlace),
 }
 
 /// Passwords of a file that an older tool encrypted. `OFFSITE_PASSWORD` and `AES_KEY` of the environment are tried, too.
@@ -89,19 +97,25 @@ impl OlderPasswords {
     }
 }
 
-/// Where the file is; `None` for a backup in the vault.
-pub(crate) async fn place(source: &Source, vault: &VaultPlaceIfAny) -> Result<Option<OlderPlace>> {
-    Ok(match source {
-        Source::Backup(_) => None,
-        Source::Path(path) => Some(OlderPlace::Path(path.clone())),
-        Source::Object { bucket, key } => Some(match vault.of_bucket(bucket) {
+/// A backup, or where the file is.
+pub(crate) async fn chosen(choice: &BackupChoice<Source>, vault: &VaultPlaceIfAny) -> Result<Chosen> {
+    if let Source::Backup(selector) = &choice.backup {
+        return Ok(Chosen::Backup(choice.of(selector.clone())));
+    }
+    if choice.source.is_some() || choice.version_id.is_some() {
+        bail!("--source and --version-id choose a backup of the vault, and a file of an older tool is named");
+    }
+    Ok(Chosen::Older(match &choice.backup {
+        Source::Path(path) => OlderPlace::Path(path.clone()),
+        Source::Object { bucket, key } => match vault.of_bucket(bucket) {
             Some(vault) => OlderPlace::InVault { vault: vault.open().await?, key: key.clone() },
             None => {
                 let bucket = Bucket::connect(&aws_config().await, bucket, None);
                 OlderPlace::Object { bucket, key: key.clone() }
             }
-        }),
-    })
+        },
+        Source::Backup(_) => bail!("neither a backup nor a file is given"),
+    }))
 }
 
 /// Opens a file to be decrypted: with `unchecked`, whatever it seems to hold; otherwise a dump only if it is complete.

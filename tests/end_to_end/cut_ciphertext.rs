@@ -120,7 +120,7 @@ async fn volume_that_is_cut_anywhere_is_never_restored() {
         let restore = DatabaseRestore {
             vault: &vault,
             identities: &identities,
-            backup: Selector::Latest,
+            backup: Selector::Latest.into(),
             target: &target,
             into: Some(into.clone()),
             options: pg_restore::RestoreOptions::default(),

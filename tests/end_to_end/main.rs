@@ -3,6 +3,7 @@
 
 mod backup_command;
 mod cat;
+mod choosing;
 mod command_line;
 mod cut_ciphertext;
 mod database_role;

@@ -182,7 +182,7 @@ async fn restored(site: &Site, into: &str) -> Result<DatabaseRestoreReport, pipe
     let restore = DatabaseRestore {
         vault: &site.vault(),
         identities: &Identities::new().wrapping_keys(WrappingKeys::from_json(&site.wrapping_keys).unwrap()),
-        backup: Selector::Latest,
+        backup: Selector::Latest.into(),
         target: &ConnectOptions::from_url(&site.database.server.url("postgres")).unwrap(),
         into: Some(into.to_owned()),
         options: pg_restore::RestoreOptions::default(),

@@ -3,7 +3,7 @@ use std::io::{BufWriter, IsTerminal, Write};
 use anyhow::{Context, Result};
 use clap::Args;
 use pipeline::{Progress, StoredTable};
-use vault::Selector;
+use vault::BackupChoice;
 
 use crate::keys::KeyFiles;
 use crate::place::VaultPlace;
@@ -18,8 +18,8 @@ use crate::progress::Line;
   offsite cat latest public.orders --header --private-key escrow.key.pem --vault BUCKET --environment production > orders.tsv
   offsite cat latest public.orders --sql --private-key escrow.key.pem --vault BUCKET --environment production > orders.sql && psql -X -1 -v ON_ERROR_STOP=1 -f orders.sql shop")]
 pub(crate) struct Cat {
-    /// `latest`, `before 2026-11-22T12:00:00Z`, or a backup's id as `offsite list` shows it.
-    backup: Selector,
+    #[command(flatten)]
+    backup: BackupChoice,
     /// SCHEMA.TABLE, or TABLE if only one schema has it; without quotes. Partitions have rows of their own.
     table: String,
     /// First, a line with the names of the columns.

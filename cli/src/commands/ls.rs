@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use pipeline::{Progress, StoredFiles};
 use time::format_description::well_known::Rfc3339;
-use vault::Selector;
+use vault::BackupChoice;
 
 use crate::keys::KeyFiles;
 use crate::place::VaultPlace;
@@ -16,8 +16,8 @@ use crate::selection::Select;
     after_help = "Example:\n  offsite ls latest --prefix invoices/ --private-key escrow.key.pem --vault BUCKET --environment production"
 )]
 pub(crate) struct Ls {
-    /// `latest`, `before 2026-11-22T12:00:00Z`, or a backup's id as `offsite list` shows it.
-    backup: Selector,
+    #[command(flatten)]
+    backup: BackupChoice,
     #[command(flatten)]
     select: Select,
     /// One JSON object a file, with all that is kept of it, instead of lines for people.

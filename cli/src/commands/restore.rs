@@ -5,11 +5,11 @@ use clap::{Args, Subcommand};
 use pg_client::ConnectOptions;
 use pg_restore::{Choice, RestoreOptions};
 use pipeline::{DatabaseRestore, Deadline, OlderDatabaseRestore, OlderPlace, Progress};
-use vault::Selector;
+use vault::BackupChoice;
 
 use crate::database::DatabasePlace;
 use crate::keys::KeyFiles;
-use crate::older::{self, OlderPasswords, Source};
+use crate::older::{self, Chosen, OlderPasswords, Source};
 use crate::place::VaultPlaceIfAny;
 use crate::progress::{Line, bytes};
 
@@ -20,6 +20,8 @@ pub(crate) enum Restore {
     Files(files::RestoreFiles),
 }
 
+const BACKUP: &str = "`latest`; `before 2026-11-22T12:00:00Z`; a backup's id as `offsite list` shows it; the key of one of its objects; or a file of an older tool: its path, or s3://BUCKET/KEY";
+
 /// Restore a database into a new one, and compare every row with the backup before it gets its name; or into an existing one, in one
 /// transaction.
 ///
@@ -28,10 +30,10 @@ pub(crate) enum Restore {
 #[command(
     after_help = "Examples:\n  PGPASSWORD=… DATABASE_URL=postgresql://admin@db.example.com/postgres \\\n    offsite restore database latest --into shop_restored --private-key escrow.key.pem --vault BUCKET --environment production\n  OFFSITE_PASSWORD=… PGPASSWORD=… DATABASE_URL=postgresql://admin@db.example.com/postgres \\\n    offsite restore database s3://BUCKET/defectdojo/2025/01/31/defectdojo_12:14:33Z.sql.gz.dat --into defectdojo_restored\n  offsite restore database latest --into shop --existing --content data --table orders --on-conflict truncate --private-key escrow.key.pem --vault BUCKET --environment production"
 )]
+#[command(mut_arg("backup", |backup| backup.help(BACKUP)))]
 pub(crate) struct RestoreDatabase {
-    /// `latest`, `before 2026-11-22T12:00:00Z`, a backup's id as `offsite list` shows it, or a file of an older tool: its path, or
-    /// s3://BUCKET/KEY.
-    backup: Source,
+    #[command(flatten)]
+    backup: BackupChoice<Source>,
     /// The name of the database. It must not exist, unless --existing says so.
     #[arg(long, value_name = "NAME")]
     into: String,
@@ -62,10 +64,9 @@ impl Restore {
 impl RestoreDatabase {
     async fn run(self) -> Result<()> {
         let target = self.database.server().await?;
-        match (older::place(&self.backup, &self.place).await?, &self.backup) {
-            (None, Source::Backup(backup)) => self.stored(&target, backup.clone()).await,
-            (Some(place), _) => self.older(&target, place).await,
-            (None, _) => anyhow::bail!("neither a backup nor a file is given"),
+        match older::chosen(&self.backup, &self.place).await? {
+            Chosen::Backup(backup) => self.stored(&target, backup).await,
+            Chosen::Older(place) => self.older(&target, place).await,
         }
     }
 
@@ -111,7 +112,7 @@ impl RestoreDatabase {
         finish(restored)
     }
 
-    async fn stored(&self, target: &ConnectOptions, backup: Selector) -> Result<()> {
+    async fn stored(&self, target: &ConnectOptions, backup: BackupChoice) -> Result<()> {
         let vault = self.place.needed().open().await?;
         let identities = self.keys.identities().await?;
         let progress = Progress::default();

@@ -2,7 +2,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use pipeline::DatabaseRoles;
 use tokio::io::AsyncWriteExt;
-use vault::Selector;
+use vault::BackupChoice;
 
 use crate::keys::KeyFiles;
 use crate::place::VaultPlace;
@@ -15,8 +15,8 @@ use crate::place::VaultPlace;
     after_help = "Example:\n  offsite roles latest --private-key escrow.key.pem --vault BUCKET --environment production > roles.sql\n  psql -X -v ON_ERROR_STOP=1 -d postgres -f roles.sql"
 )]
 pub(crate) struct Roles {
-    /// `latest`, `before 2026-11-22T12:00:00Z`, or a backup's id as `offsite list` shows it.
-    backup: Selector,
+    #[command(flatten)]
+    backup: BackupChoice,
     #[command(flatten)]
     keys: KeyFiles,
     #[command(flatten)]

@@ -19,14 +19,13 @@ pub(crate) async fn restore(
     aws: &aws_config::SdkConfig,
     secrets: &Secrets,
 ) -> Result<DatabaseRestoreReport> {
-    let backup = event.backup.parse()?;
     let target = config.database()?.connect_options(aws, secrets).await?.with_dbname(MAINTENANCE_DATABASE);
     let mut options = RestoreOptions::default();
     options.choice = event.choice;
     let restore = DatabaseRestore {
         vault: &run.vault,
         identities: &run.identities,
-        backup,
+        backup: event.backup,
         target: &target,
         into: event.into,
         options,

@@ -2,6 +2,7 @@
 
 use file_archive::Overwrite;
 use serde::Deserialize;
+use vault::BackupChoice;
 
 #[derive(Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -15,8 +16,9 @@ pub(crate) enum Event {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DatabaseEvent {
-    /// `latest`, `before T`, or a backup's id.
-    pub(crate) backup: String,
+    /// Which backup.
+    #[serde(flatten)]
+    pub(crate) backup: BackupChoice,
     /// The name of the database; the source's if it is new and this is absent.
     #[serde(default)]
     pub(crate) into: Option<String>,
@@ -28,8 +30,9 @@ pub(crate) struct DatabaseEvent {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FilesEvent {
-    /// `latest`, `before T`, or a backup's id.
-    pub(crate) backup: String,
+    /// Which backup.
+    #[serde(flatten)]
+    pub(crate) backup: BackupChoice,
     /// The bucket that files are written to; the one that was backed up if absent.
     #[serde(default)]
     pub(crate) into: Option<String>,

@@ -18,7 +18,7 @@ pub(crate) async fn restore(
     let restore = FilesRestore {
         vault: &run.vault,
         identities: &run.identities,
-        backup: event.backup.parse()?,
+        backup: event.backup,
         selection: Selection::of(event.keys, event.prefixes, &event.patterns)?,
         target: &target,
         overwrite: event.overwrite,

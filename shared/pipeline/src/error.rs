@@ -140,6 +140,16 @@ pub enum Error {
         #[source]
         source: serde_json::Error,
     },
+    /// Two sources have names that are one in an id.
+    #[error("backup {backup} is of {is:?}, and {asked:?} was asked for: in an id these names are one. HINT: Give the id of a backup of {asked:?}.")]
+    OtherSource {
+        /// The backup's id.
+        backup: String,
+        /// The true name.
+        is: String,
+        /// What was asked for.
+        asked: String,
+    },
     /// No key to encrypt for.
     #[error(
         "no recipient is configured, so nobody could decrypt the backup. HINT: Give a KMS key, an RSA public key or wrapping keys."

@@ -4,7 +4,7 @@ use envelope::Identities;
 use pg_dump::Dump;
 use sql_volume::{RowDigest, TableTotals};
 use time::OffsetDateTime;
-use vault::{Backup, BackupId, Kind, LockStatus, Manifest, ObjectTotals, Source, StoredObject, Vault, Warning};
+use vault::{Backup, BackupChoice, BackupId, Kind, LockStatus, Manifest, ObjectTotals, Source, StoredObject, Vault, Warning};
 
 use crate::backup_database::DatabaseBackup;
 use crate::context::{MANIFEST, context};
@@ -116,6 +116,28 @@ fn requirements(dump: &Dump) -> Result<serde_json::Value, serde_json::Error> {
     let mut requirements = serde_json::to_value(dump.requires())?;
     requirements["database"] = serde_json::to_value(dump.database())?;
     Ok(requirements)
+}
+
+/// Finds the backup that is meant, and reads and verifies its manifest.
+///
+/// # Errors
+/// [`Error`]; [`Error::OtherSource`] if an id's name fits what was asked for, and the true name does not.
+pub(crate) async fn find(
+    vault: &Vault,
+    identities: &Identities,
+    kind: Kind,
+    choice: &BackupChoice,
+) -> Result<(Backup, Manifest), Error> {
+    let backup = vault.find(kind, choice).await?;
+    let manifest = read(vault, identities, kind, &backup).await?;
+    match &choice.source {
+        Some(asked) if *asked != manifest.source.name && asked != backup.id.name() => Err(Error::OtherSource {
+            backup: backup.id.to_string(),
+            is: manifest.source.name,
+            asked: asked.clone(),
+        }),
+        _ => Ok((backup, manifest)),
+    }
 }
 
 /// Reads and verifies a backup's manifest: nothing else about the backup is believed.

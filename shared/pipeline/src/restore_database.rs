@@ -5,10 +5,11 @@ use std::time::Instant;
 use envelope::Identities;
 use pg_client::ConnectOptions;
 use pg_restore::{RestoreOptions, Target};
-use vault::{Backup, Kind, Manifest, Selector, Vault};
+use vault::{Backup, BackupChoice, Kind, Manifest, Vault};
 
 use crate::deadline::Deadline;
 use crate::error::Error;
+use crate::manifest;
 use crate::progress::Progress;
 use crate::report::DatabaseRestoreReport;
 use crate::sections::StoredSections;
@@ -20,7 +21,7 @@ pub struct DatabaseRestore<'a> {
     /// What it can be decrypted with.
     pub identities: &'a Identities,
     /// Which backup.
-    pub backup: Selector,
+    pub backup: BackupChoice,
     /// The server, with a database to connect to while the new one does not exist.
     pub target: &'a ConnectOptions,
     /// The database's name; `None` for the source's, if it is new.
@@ -62,8 +63,7 @@ impl DatabaseRestore<'_> {
 
     /// Finds the backup and verifies its manifest and the ends of its volumes, before anything is changed.
     async fn open(&self) -> Result<(Backup, Manifest, StoredSections), Error> {
-        let backup = self.vault.find(Kind::Database, &self.backup).await?;
-        let manifest = crate::manifest::read(self.vault, self.identities, Kind::Database, &backup).await?;
+        let (backup, manifest) = manifest::find(self.vault, self.identities, Kind::Database, &self.backup).await?;
         // Before an existing database is changed, everything is read once to be verified.
         let times = if self.options.choice.existing { 2 } else { 1 };
         self.deadline.estimate(&format!("backup {}", backup.id), times * manifest.bytes())?;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use envelope::Identities;
 use file_archive::{Overwrite, Restore, RestoreReport, Selection, Target};
-use vault::{Selector, Vault};
+use vault::{BackupChoice, Vault};
 
 use crate::deadline::Deadline;
 use crate::error::Error;
@@ -19,7 +19,7 @@ pub struct FilesRestore<'a> {
     /// What it can be decrypted with.
     pub identities: &'a Identities,
     /// Which backup.
-    pub backup: Selector,
+    pub backup: BackupChoice,
     /// Which of its files.
     pub selection: Selection,
     /// Where they go, given the name of the bucket that was backed up.

@@ -1,10 +1,10 @@
 //! The roles of a stored backup: manifest → index of the first volume → their frame, and nothing else is read.
 
 use envelope::Identities;
-use vault::{Kind, Selector, Vault};
+use vault::{BackupChoice, Kind, Vault};
 
 use crate::error::Error;
-use crate::manifest::contradiction;
+use crate::manifest::{self, contradiction};
 use crate::sections::Volume;
 
 /// The roles and database properties beside the dump of one backup.
@@ -14,7 +14,7 @@ pub struct DatabaseRoles<'a> {
     /// What it can be decrypted with.
     pub identities: &'a Identities,
     /// Which backup.
-    pub backup: Selector,
+    pub backup: BackupChoice,
 }
 
 impl DatabaseRoles<'_> {
@@ -23,8 +23,7 @@ impl DatabaseRoles<'_> {
     /// # Errors
     /// [`Error`]; [`Error::NoRoles`] for a backup of an earlier version.
     pub async fn read(&self) -> Result<Vec<u8>, Error> {
-        let backup = self.vault.find(Kind::Database, &self.backup).await?;
-        let manifest = crate::manifest::read(self.vault, self.identities, Kind::Database, &backup).await?;
+        let (backup, manifest) = manifest::find(self.vault, self.identities, Kind::Database, &self.backup).await?;
         let Some(stored) = manifest.volumes.first() else {
             return Err(contradiction(&backup.id, "it has no volume".into()));
         };

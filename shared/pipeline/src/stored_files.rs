@@ -8,12 +8,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use envelope::{Identities, RandomAccess};
 use file_archive::{FileRecord, ReadAt, Selection, Volume};
-use vault::{Backup, Kind, Manifest, Selector, Vault};
+use vault::{Backup, BackupChoice, Kind, Manifest, Vault};
 
 use crate::context::{context, volume_part};
 use crate::deadline::Deadline;
 use crate::error::Error;
-use crate::manifest::contradiction;
+use crate::manifest::{self, contradiction};
 use crate::progress::Progress;
 use crate::sections::Ciphertext;
 
@@ -50,11 +50,10 @@ impl<'a> StoredFiles<'a> {
     pub async fn find(
         vault: &'a Vault,
         identities: &'a Identities,
-        backup: &Selector,
+        backup: &BackupChoice,
         progress: Progress,
     ) -> Result<Self, Error> {
-        let backup = vault.find(Kind::Files, backup).await?;
-        let manifest = crate::manifest::read(vault, identities, Kind::Files, &backup).await?;
+        let (backup, manifest) = manifest::find(vault, identities, Kind::Files, backup).await?;
         if manifest.contents.len() != manifest.volumes.len() {
             return Err(contradiction(&backup.id, "its manifest does not say what each volume holds".into()));
         }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use bytes::{Buf, Bytes, BytesMut};
 use envelope::{FRAME_LENGTH, Identities};
 use sql_volume::{DigestSeed, RowDigest, SectionEntry, SectionKind};
-use vault::{BackupId, Kind, Selector, Vault};
+use vault::{BackupChoice, BackupId, Kind, Vault};
 
 use crate::error::Error;
-use crate::manifest::contradiction;
+use crate::manifest::{self, contradiction};
 use crate::progress::Progress;
 use crate::sections::Volume;
 
@@ -44,12 +44,11 @@ impl StoredTable {
     pub async fn find(
         vault: &Vault,
         identities: &Identities,
-        backup: &Selector,
+        backup: &BackupChoice,
         name: &str,
         progress: Progress,
     ) -> Result<Self, Error> {
-        let backup = vault.find(Kind::Database, backup).await?;
-        let manifest = crate::manifest::read(vault, identities, Kind::Database, &backup).await?;
+        let (backup, manifest) = manifest::find(vault, identities, Kind::Database, backup).await?;
         let mut volumes = Vec::with_capacity(manifest.volumes.len());
         for (stored, number) in manifest.volumes.iter().zip(1u32..) {
             volumes.push(Arc::new(Volume::open(vault, identities, &backup, stored, number).await?));

@@ -47,6 +47,11 @@ impl Backup {
         !self.findings.iter().any(|finding| matches!(finding.problem, Problem::TimeDisagrees { .. }))
     }
 
+    /// Whether that may be the name of what it is of: in full, or as far as an id can hold it.
+    pub fn is_of(&self, source: &str) -> bool {
+        BackupId::name_of(source) == self.id.name()
+    }
+
     /// Compares what the manifest says with the summary and with the objects that are there.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 use s3_call::CallError;
 
+use crate::environment::Kind;
+
 /// Why a call on the vault failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -58,9 +60,44 @@ pub enum Error {
     Id(String),
     /// Neither an id nor `latest` nor `before` with a time.
     #[error(
-        "{0:?} names no backup. HINT: Give `latest`, `before 2026-11-22T12:00:00Z`, or an id as `offsite list` shows it."
+        "{0:?} names no backup. HINT: Give `latest`, `before 2026-11-22T12:00:00Z`, an id as `offsite list` shows it, or the key of an object of a backup."
     )]
     Selector(String),
+    /// Neither a database nor files.
+    #[error("{0:?} is neither `database` nor `files`")]
+    Kind(String),
+    /// Backups of several sources could be meant.
+    #[error(
+        "{place} has backups of several: {}. HINT: Say which is meant: by its name, `--source` on the command line, `source` in an event; or by a backup's id.",
+        listed(.candidates)
+    )]
+    Ambiguous {
+        /// Environment, kind and bucket.
+        place: String,
+        /// The newest backup of each source that could be meant, newest first.
+        candidates: Vec<Candidate>,
+    },
+    /// The backup is of the other kind.
+    #[error("backup {backup} is of {what}. HINT: Ask for it as that: `offsite restore {is}`, `\"kind\": \"{is}\"` in an event.", what = what(*is))]
+    OtherKind {
+        /// Its id.
+        backup: String,
+        /// What it is of.
+        is: Kind,
+    },
+    /// A key of another bucket or environment.
+    #[error("{key} is {is}, and {asked}. HINT: Name its bucket and its environment: `--vault` and `--environment`, or the function of that environment.")]
+    Elsewhere {
+        /// The key.
+        key: String,
+        /// Where it is.
+        is: String,
+        /// What was looked for.
+        asked: String,
+    },
+    /// A version id, and no key that it could be of.
+    #[error("version {0:?} of which object? HINT: A version id goes with the key of one object, such as a manifest's: `offsite list --json` shows keys and versions.")]
+    VersionOfNothing(String),
     /// The system has no random numbers.
     #[error("draw random numbers for a backup's id")]
     Random(#[source] getrandom::Error),
@@ -129,6 +166,49 @@ pub enum Error {
     /// A task was ended from outside.
     #[error("{0} was stopped from outside")]
     Stopped(String),
+}
+
+/// A backup that could be meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Candidate {
+    /// The name of what it is of, as far as an id holds it.
+    pub source: String,
+    /// Its id.
+    pub backup: String,
+    /// Seconds since the instant that it shows.
+    pub age_seconds: i64,
+}
+
+impl Candidate {
+    pub(crate) fn of(backup: &crate::backup::Backup, now: time::OffsetDateTime) -> Self {
+        let age_seconds = (now - backup.summary.snapshot).whole_seconds();
+        Self { source: backup.id.name().to_owned(), backup: backup.id.to_string(), age_seconds }
+    }
+}
+
+/// Candidates that are told one by one.
+const NAMED: usize = 20;
+
+fn listed(candidates: &[Candidate]) -> String {
+    let told = candidates.iter().take(NAMED).map(|Candidate { source, backup, age_seconds }| {
+        let (days, hours, minutes) = (age_seconds / 86_400, age_seconds / 3600, age_seconds / 60);
+        let age = match (days, hours) {
+            (2.., _) => format!("{days} days"),
+            (_, 2..) => format!("{hours} hours"),
+            _ => format!("{minutes} minutes"),
+        };
+        format!("{source} (newest {backup}, {age} old)")
+    });
+    let more = (candidates.len() > NAMED).then(|| format!("and {} more", candidates.len() - NAMED));
+    told.chain(more).collect::<Vec<_>>().join(", ")
+}
+
+fn what(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Database => "a database",
+        Kind::Files => "files",
+    }
 }
 
 fn tried(tries: u32, unknown: bool) -> String {

@@ -1,101 +1,131 @@
-use std::str::FromStr;
+//! From what was asked for to one backup. What could be meant otherwise is told, and nobody guesses.
+
+use std::collections::BTreeMap;
 
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use crate::backup::Backup;
 use crate::connect::Vault;
 use crate::environment::Kind;
-use crate::error::Error;
+use crate::error::{Candidate, Error};
 use crate::id::BackupId;
+use crate::layout;
 use crate::list::{Assessed, Finding};
-
-/// Which backup.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Selector {
-    /// The newest.
-    Latest,
-    /// The newest whose snapshot is not after this instant.
-    Before(OffsetDateTime),
-    /// This one.
-    Id(BackupId),
-}
-
-impl FromStr for Selector {
-    type Err = Error;
-
-    /// `latest`, `before 2026-11-22T12:00:00Z` (any RFC 3339 time), or an id.
-    fn from_str(text: &str) -> Result<Self, Error> {
-        if text == "latest" {
-            return Ok(Self::Latest);
-        }
-        let selector = match text.strip_prefix("before ") {
-            Some(time) => OffsetDateTime::parse(time.trim(), &Rfc3339).ok().map(Self::Before),
-            None => text.parse().ok().map(Self::Id),
-        };
-        selector.ok_or_else(|| Error::Selector(text.to_owned()))
-    }
-}
+use crate::selector::{BackupChoice, ObjectKey, Selector};
 
 impl Vault {
     /// The backup that is meant. `latest` and `before` pass over what is incomplete, contradicts itself or has a wrong time.
     ///
     /// # Errors
-    /// [`Error::NotFound`] with what was passed over; [`Error::Call`].
-    pub async fn find(&self, kind: Kind, selector: &Selector) -> Result<Backup, Error> {
-        let (folders, _) = self.folders(kind).await?;
-        let mut passed_over: Vec<Finding> = Vec::new();
+    /// [`Error::NotFound`] with what was passed over; [`Error::Ambiguous`] if backups of several sources could be meant;
+    /// [`Error::OtherKind`], [`Error::Elsewhere`], [`Error::VersionOfNothing`]; [`Error::Call`].
+    pub async fn find(&self, kind: Kind, choice: &BackupChoice) -> Result<Backup, Error> {
+        match &choice.backup {
+            Selector::Latest => self.newest(kind, choice, None).await,
+            Selector::Before(time) => self.newest(kind, choice, Some(*time)).await,
+            Selector::Id(id) => {
+                if let Some(version) = &choice.version_id {
+                    return Err(Error::VersionOfNothing(version.clone()));
+                }
+                self.of_id(kind, id, None).await
+            }
+            Selector::Object(key) => self.of_object(kind, key, choice.version_id.as_deref()).await,
+        }
+    }
+
+    async fn newest(
+        &self,
+        kind: Kind,
+        choice: &BackupChoice,
+        until: Option<OffsetDateTime>,
+    ) -> Result<Backup, Error> {
+        if let Some(version) = &choice.version_id {
+            return Err(Error::VersionOfNothing(version.clone()));
+        }
+        let (folders, _) = self.folders(kind, &layout::prefix(self.environment(), kind), None).await?;
+        // By the source's name as it stands in ids.
+        let mut found = BTreeMap::<String, Backup>::new();
+        let mut passed_over = BTreeMap::<String, Vec<Finding>>::new();
         for folder in folders.into_iter().rev() {
-            let candidate = match selector {
-                Selector::Latest => true,
-                Selector::Before(time) => folder.id.start() <= *time,
-                Selector::Id(id) => folder.id == *id,
-            };
-            if !candidate {
+            let name = folder.id.name().to_owned();
+            let too_late = until.is_some_and(|until| folder.id.start() > until);
+            if too_late || !choice.means(&folder.id) || found.contains_key(&name) {
                 continue;
             }
+            let passed_over = passed_over.entry(name.clone()).or_default();
             match self.assess(folder).await? {
                 Assessed::NotOne(findings) => passed_over.extend(findings),
                 Assessed::Backup(mut backup) => {
-                    let meant = match selector {
-                        Selector::Latest => backup.timely(),
-                        Selector::Before(time) => backup.timely() && backup.summary.snapshot <= *time,
-                        Selector::Id(_) => true,
-                    };
-                    if meant {
-                        // Newer ones that could not be meant: whoever restores must know that this isn't the last.
-                        backup.findings.extend(passed_over);
-                        return Ok(*backup);
+                    if !backup.timely() || until.is_some_and(|until| backup.summary.snapshot > until) {
+                        passed_over.extend(backup.findings);
+                        continue;
                     }
-                    passed_over.extend(backup.findings);
+                    // Newer ones that could not be meant: whoever restores must know that this isn't the last.
+                    backup.findings.append(passed_over);
+                    found.insert(name, *backup);
                 }
             }
         }
-        let what = match selector {
-            Selector::Latest => "backup".to_owned(),
-            Selector::Before(time) => format!("backup before {time}"),
-            Selector::Id(id) => format!("backup {id}"),
+        let what = || match until {
+            None => "backup".to_owned(),
+            Some(time) => format!("backup before {time}"),
         };
-        Err(self.not_found(kind, what, passed_over))
+        if found.len() > 1 {
+            let now = OffsetDateTime::now_utc();
+            let mut candidates: Vec<_> = found.into_values().map(|backup| Candidate::of(&backup, now)).collect();
+            candidates.sort_by(|one, other| other.backup.cmp(&one.backup));
+            return Err(Error::Ambiguous { place: self.describe(kind), candidates });
+        }
+        found.into_values().next().ok_or_else(|| {
+            let what = match &choice.source {
+                None => what(),
+                Some(source) => format!("{} of {source:?}", what()),
+            };
+            self.not_found(kind, what, passed_over.into_values().flatten().collect())
+        })
     }
-}
 
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use time::macros::datetime;
+    /// `pinned` is a key of the backup, and the version of it that counts.
+    async fn of_id(&self, kind: Kind, id: &BackupId, pinned: Option<(&str, &str)>) -> Result<Backup, Error> {
+        let place = layout::folder(self.environment(), kind, id);
+        let (folders, strays) = self.folders(kind, &place, pinned).await?;
+        let missing = |findings| self.not_found(kind, format!("backup {id}"), findings);
+        let Some(folder) = folders.into_iter().next() else {
+            for other in Kind::ALL.into_iter().filter(|other| *other != kind) {
+                let place = layout::folder(self.environment(), other, id);
+                if !self.versions(&place).await?.is_empty() {
+                    return Err(Error::OtherKind { backup: id.to_string(), is: other });
+                }
+            }
+            return Err(missing(strays));
+        };
+        match self.assess(folder).await? {
+            Assessed::Backup(backup) => Ok(*backup),
+            Assessed::NotOne(findings) => Err(missing(findings)),
+        }
+    }
 
-    #[test]
-    fn selector_reads_latest_before_and_ids() {
-        assert_eq!("latest".parse::<Selector>().unwrap(), Selector::Latest);
-        let before = Selector::Before(datetime!(2026-11-22 12:00 UTC));
-        assert_eq!("before 2026-11-22T12:00:00Z".parse::<Selector>().unwrap(), before);
-        assert_eq!("before 2026-11-22T13:00:00+01:00".parse::<Selector>().unwrap(), before);
-        let id = "20261122T121433Z-shop-00010203040506ab";
-        assert_eq!(id.parse::<Selector>().unwrap(), Selector::Id(id.parse().unwrap()));
-        for bad in ["", "Latest", "before", "before yesterday", "2026-11-22"] {
-            assert!(bad.parse::<Selector>().unwrap_err().to_string().contains("HINT"), "{bad}");
+    async fn of_object(&self, kind: Kind, key: &ObjectKey, version: Option<&str>) -> Result<Backup, Error> {
+        let elsewhere = |is: String, asked: String| Err(Error::Elsewhere { key: key.key.clone(), is, asked });
+        if let Some(bucket) = key.bucket.as_ref().filter(|bucket| *bucket != self.bucket()) {
+            return elsewhere(format!("in bucket {bucket}"), format!("the vault is {}", self.bucket()));
+        }
+        if key.environment != *self.environment() {
+            let asked = format!("backups of {} are asked for", self.environment());
+            return elsewhere(format!("of environment {}", key.environment), asked);
+        }
+        if key.kind != kind {
+            return Err(Error::OtherKind { backup: key.id.to_string(), is: key.kind });
+        }
+        let pinned = match (version, key.object()) {
+            (None, _) => None,
+            (Some(version), Some(_)) => Some((key.key.as_str(), version)),
+            (Some(version), None) => return Err(Error::VersionOfNothing(version.to_owned())),
+        };
+        let backup = self.of_id(kind, &key.id, pinned).await?;
+        match key.object().filter(|object| !backup.objects.contains_key(*object)) {
+            None => Ok(backup),
+            Some(object) => Err(self.not_found(kind, format!("{object} in backup {}", key.id), backup.findings)),
         }
     }
 }

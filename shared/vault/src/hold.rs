@@ -54,22 +54,7 @@ impl Vault {
     /// Whether the lock ended earlier.
     async fn lengthen(&self, version: &ObjectVersion, until: OffsetDateTime) -> Result<bool, Error> {
         let (place, key) = (&*self.place, &version.key);
-        let answer = call(&place.patience, || {
-            place
-                .client
-                .get_object_retention()
-                .bucket(&place.bucket)
-                .set_expected_bucket_owner(place.owner.clone())
-                .key(key)
-                .set_version_id(version.version.clone())
-                .send()
-        })
-        .await;
-        let lock = match answer {
-            Ok(answer) => answer.retention,
-            Err(failure) if failure.error.code() == "NoSuchObjectLockConfiguration" => None,
-            Err(failure) => return Err(failure.reading(format!("read the lock of {key}"))),
-        };
+        let lock = self.retention(version).await.map_err(|failure| failure.reading(format!("read the lock of {key}")))?;
         let lock = lock.filter(|lock| lock.mode == Some(ObjectLockRetentionMode::Compliance));
         if lock.and_then(|lock| lock.retain_until_date).is_some_and(|end| end.secs() >= until.unix_timestamp()) {
             return Ok(false);

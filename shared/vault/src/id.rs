@@ -44,11 +44,16 @@ impl BackupId {
         if !(0..=9999).contains(&start.year()) {
             return Err(Error::Clock);
         }
-        let mut name: String = name.chars().take(MAX_NAME).map(|c| if safe(c) { c } else { '_' }).collect();
+        Ok(Self { start, name: Self::name_of(name), attempt })
+    }
+
+    /// What becomes of a source's name in an id.
+    pub(crate) fn name_of(source: &str) -> String {
+        let mut name: String = source.chars().take(MAX_NAME).map(|c| if safe(c) { c } else { '_' }).collect();
         if name.is_empty() {
             name.push('_');
         }
-        Ok(Self { start, name, attempt })
+        name
     }
 
     /// When the run began, in whole seconds UTC.

@@ -11,6 +11,7 @@ use crate::backup::Backup;
 use crate::connect::Vault;
 use crate::environment::Kind;
 use crate::error::Error;
+use crate::layout;
 pub(crate) use assess::Assessed;
 pub use finding::{Finding, Problem};
 
@@ -67,7 +68,7 @@ impl Vault {
     pub async fn list(&self, kind: Option<Kind>) -> Result<Listing, Error> {
         let mut listing = Listing::default();
         for kind in Kind::ALL.into_iter().filter(|each| kind.is_none_or(|kind| kind == *each)) {
-            let (folders, strays) = self.folders(kind).await?;
+            let (folders, strays) = self.folders(kind, &layout::prefix(self.environment(), kind), None).await?;
             listing.findings.extend(strays);
             let assess = folders.into_iter().rev().map(|folder| self.assess(folder));
             let mut assessed = stream::iter(assess).buffered(FETCHES);

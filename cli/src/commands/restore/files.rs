@@ -4,13 +4,15 @@ use anyhow::{Result, bail};
 use clap::Args;
 use file_archive::{Bucket, Folder, Overwrite, RestoreReport, Target};
 use pipeline::{Deadline, FilesRestore, FilesRestoreReport, OlderFilesReport, OlderFilesRestore, OlderPlace, Progress};
-use vault::Selector;
+use vault::BackupChoice;
 
 use crate::keys::KeyFiles;
-use crate::older::{self, OlderPasswords, Source};
+use crate::older::{self, Chosen, OlderPasswords, Source};
 use crate::place::{VaultPlaceIfAny, aws_config};
 use crate::progress::{Line, bytes};
 use crate::selection::Select;
+
+const BACKUP: &str = "`latest`; `before 2026-11-22T12:00:00Z`; a backup's id as `offsite list` shows it; the key of one of its objects; or a file of the older job: its path, or s3://BUCKET/KEY";
 
 /// Restore files into a bucket or a folder. Each is compared with its SHA-256 before it is there.
 ///
@@ -20,10 +22,10 @@ use crate::selection::Select;
 #[command(
     after_help = "Examples:\n  offsite restore files latest --into-folder ./restored --prefix invoices/ --private-key escrow.key.pem --vault BUCKET --environment production\n  offsite restore files latest --into-bucket shop-files --overwrite if-different --private-key escrow.key.pem --vault BUCKET --environment production\n  offsite restore files 2022-07-22--13-00-41--part-1.zip.encrypted --into-folder ./restored --password-file passwords.txt"
 )]
+#[command(mut_arg("backup", |backup| backup.help(BACKUP)))]
 pub(crate) struct RestoreFiles {
-    /// `latest`, `before 2026-11-22T12:00:00Z`, a backup's id as `offsite list` shows it, or a file of the older job: its path, or
-    /// s3://BUCKET/KEY.
-    backup: Source,
+    #[command(flatten)]
+    backup: BackupChoice<Source>,
     /// The bucket that files are written to, with their metadata and tags.
     #[arg(long, value_name = "BUCKET", conflicts_with = "into_folder", required_unless_present = "into_folder")]
     into_bucket: Option<String>,
@@ -56,10 +58,9 @@ impl RestoreFiles {
             (None, Some(path)) => Target::Folder(Folder::open(path)?),
             (None, None) => bail!("neither --into-bucket nor --into-folder is given"),
         };
-        match (older::place(&self.backup, &self.place).await?, self.backup.clone()) {
-            (None, Source::Backup(backup)) => self.stored(target, backup).await,
-            (Some(place), _) => self.older(target, place).await,
-            (None, _) => bail!("neither a backup nor a file is given"),
+        match older::chosen(&self.backup, &self.place).await? {
+            Chosen::Backup(backup) => self.stored(target, backup).await,
+            Chosen::Older(place) => self.older(target, place).await,
         }
     }
 
@@ -87,7 +88,7 @@ impl RestoreFiles {
         all_restored(&report.restored)
     }
 
-    async fn stored(self, target: Target, backup: Selector) -> Result<()> {
+    async fn stored(self, target: Target, backup: BackupChoice) -> Result<()> {
         let vault = self.place.needed().open().await?;
         let identities = self.keys.identities().await?;
         let progress = Progress::default();

@@ -32,12 +32,18 @@ pub(crate) enum Assessed {
 }
 
 impl Vault {
-    /// All folders of a kind, oldest first, and the findings about keys that belong to none.
-    pub(crate) async fn folders(&self, kind: Kind) -> Result<(Vec<Folder>, Vec<Finding>), Error> {
+    /// All folders of a kind whose keys begin with `prefix`, oldest first, and the findings about keys that belong to none. Of the key that
+    /// is `pinned` that version counts, and of all others the oldest.
+    pub(crate) async fn folders(
+        &self,
+        kind: Kind,
+        prefix: &str,
+        pinned: Option<(&str, &str)>,
+    ) -> Result<(Vec<Folder>, Vec<Finding>), Error> {
         let environment = self.environment();
         let mut folders = BTreeMap::<BackupId, Folder>::new();
         let mut strays = Vec::new();
-        for (key, mut all) in self.versions(&layout::prefix(environment, kind)).await? {
+        for (key, mut all) in self.versions(prefix).await? {
             let Some((id, object)) = layout::parse(environment, kind, &key) else {
                 strays.push(Finding { key, problem: Problem::Stray });
                 continue;
@@ -57,7 +63,16 @@ impl Vault {
                 find(Problem::SecondVersion { versions: all.versions.len() });
             }
             // The oldest is the last.
-            let Some(oldest) = all.versions.pop() else { continue };
+            let Some(mut oldest) = all.versions.pop() else { continue };
+            if let Some((_, version)) = pinned.filter(|(pinned, _)| *pinned == key)
+                && oldest.version.as_deref() != Some(version)
+            {
+                let Some(later) = all.versions.into_iter().find(|one| one.version.as_deref() == Some(version)) else {
+                    return Err(self.not_found(kind, format!("version {version} of {key}"), Vec::new()));
+                };
+                find(Problem::LaterVersion { version: version.to_owned() });
+                oldest = later;
+            }
             if oldest.modified.abs_diff(folder.id.start().unix_timestamp()) > MAX_SKEW.unsigned_abs() {
                 find(Problem::TimeDisagrees { modified: oldest.modified });
             }

@@ -20,6 +20,11 @@ pub enum Problem {
         /// In all.
         versions: usize,
     },
+    /// A later version than the oldest was asked for by its id, and counts.
+    LaterVersion {
+        /// Its id.
+        version: String,
+    },
     /// Someone deleted the key, as far as the lock lets him. It counts all the same.
     DeleteMarker,
     /// A folder without a summary: a run that is under way, or failed.
@@ -62,6 +67,7 @@ impl fmt::Display for Problem {
             Self::SecondVersion { versions } => {
                 write!(f, "was written again and has {versions} versions, of which the oldest counts")
             }
+            Self::LaterVersion { version } => write!(f, "is read in version {version}, which was asked for and is not the oldest"),
             Self::DeleteMarker => f.write_str("was deleted, and is still there beneath the delete marker"),
             Self::Incomplete { objects, bytes } => {
                 write!(

@@ -26,7 +26,7 @@ async fn vault_is_reached_by_the_configuration_that_programs_load() {
     let config = config(testing::s3::endpoint()).credentials_provider(credentials()).build();
     let vault = Vault::connect(&config, &bucket, environment(), Some("000000000000"));
     store(&vault, &BackupId::new(now(), "shop").unwrap(), &[b"volume"]).await.unwrap();
-    assert_whole(&vault, &vault.find(Kind::Database, &Selector::Latest).await.unwrap(), &[b"volume"]).await;
+    assert_whole(&vault, &vault.find(Kind::Database, &Selector::Latest.into()).await.unwrap(), &[b"volume"]).await;
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ impl Faulty {
             [] => {
                 let incomplete = |problem: &Problem| matches!(problem, Problem::Incomplete { .. });
                 assert!(listing.findings.iter().all(|finding| incomplete(&finding.problem)), "{:?}", listing.findings);
-                assert!(self.direct.find(Kind::Database, &vault::Selector::Latest).await.is_err());
+                assert!(self.direct.find(Kind::Database, &vault::Selector::Latest.into()).await.is_err());
                 false
             }
             [backup] => {

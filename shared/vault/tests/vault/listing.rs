@@ -16,7 +16,7 @@ fn folder(id: &BackupId) -> String {
 }
 
 async fn latest(vault: &Vault) -> Result<BackupId, Error> {
-    vault.find(Kind::Database, &Selector::Latest).await.map(|backup| backup.id)
+    vault.find(Kind::Database, &Selector::Latest.into()).await.map(|backup| backup.id)
 }
 
 #[tokio::test]
@@ -35,7 +35,7 @@ async fn backups_are_listed_newest_first_and_found_by_instant() {
     assert_eq!(latest(&vault).await.unwrap(), third);
     let before =
         |minutes, seconds| Selector::Before(first.start() + Duration::minutes(minutes) + Duration::seconds(seconds));
-    let found = async |selector: Selector| vault.find(Kind::Database, &selector).await.map(|backup| backup.id);
+    let found = async |selector: Selector| vault.find(Kind::Database, &selector.into()).await.map(|backup| backup.id);
     assert_eq!(found(before(59, 0)).await.unwrap(), second);
     // A run that began before the instant, with a snapshot after it, is not what was there at the instant.
     assert_eq!(found(before(30, 0)).await.unwrap(), first);
@@ -56,7 +56,7 @@ async fn run_without_a_summary_is_no_backup_and_is_told() {
     assert_eq!(listing.findings[0].key, folder(&id));
     assert!(matches!(listing.findings[0].problem, Problem::Incomplete { objects: 2, bytes: 7.. }));
     for selector in [Selector::Latest, Selector::Id(id.clone())] {
-        let error = vault.find(Kind::Database, &selector).await.unwrap_err().to_string();
+        let error = vault.find(Kind::Database, &selector.into()).await.unwrap_err().to_string();
         assert!(error.contains("incomplete") && error.contains(&id.to_string()), "{error}");
     }
 }
@@ -78,7 +78,7 @@ async fn second_version_and_delete_marker_are_told_and_hide_nothing() {
     assert!(told[0].contains("summary.json: was deleted"), "{told:?}");
     assert!(told[1].contains("summary.json: was written again and has 2 versions"), "{told:?}");
     assert!(told[2].contains("volume-0001.sql.zst.enc: was written again"), "{told:?}");
-    let backup = vault.find(Kind::Database, &Selector::Latest).await.unwrap();
+    let backup = vault.find(Kind::Database, &Selector::Latest.into()).await.unwrap();
     assert_eq!((&backup.objects, &backup.summary), (&clean.objects, &clean.summary));
     assert_eq!(backup.findings, listing.findings);
     let reader = vault.backup_object(&backup, "volume-0001.sql.zst.enc").unwrap();
@@ -95,9 +95,9 @@ async fn backup_whose_time_is_wrong_is_told_and_never_latest() {
         store(&vault, &forged, &[b"forged"]).await.unwrap();
         assert_eq!(latest(&vault).await.unwrap(), honest);
         let before = Selector::Before(now() + Duration::hours(9));
-        assert_eq!(vault.find(Kind::Database, &before).await.unwrap().id, honest);
+        assert_eq!(vault.find(Kind::Database, &before.into()).await.unwrap().id, honest);
         // Who asks for it by name gets it, with the finding.
-        let named = vault.find(Kind::Database, &Selector::Id(forged)).await.unwrap();
+        let named = vault.find(Kind::Database, &Selector::Id(forged).into()).await.unwrap();
         assert!(!named.timely() && named.findings.len() == 3, "{:?}", named.findings);
     }
     assert_eq!(vault.list(None).await.unwrap().findings.len(), 6);

@@ -89,5 +89,5 @@ async fn missing_vault_is_named() {
         let text = crate::sample::told(&error);
         assert!(text.contains("NoSuchBucket") && text.contains("HINT: Check the bucket's name."), "{text}");
     }
-    assert!(vault.find(Kind::Files, &vault::Selector::Latest).await.is_err());
+    assert!(vault.find(Kind::Files, &vault::Selector::Latest.into()).await.is_err());
 }

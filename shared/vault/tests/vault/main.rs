@@ -1,6 +1,7 @@
 //! The vault against a real S3 server that enforces Object Lock.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, missing_docs)]
 
+mod choosing;
 mod connection;
 mod faulty;
 mod listing;

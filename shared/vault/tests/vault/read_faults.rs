@@ -14,7 +14,7 @@ static VOLUME: LazyLock<Vec<u8>> = LazyLock::new(|| content(PART_BYTES + 1000));
 
 /// Everything that a restore asks of the vault.
 async fn read(faulty: &Faulty) -> Result<(Backup, Vec<u8>), Error> {
-    let backup = faulty.vault.find(Kind::Database, &Selector::Latest).await?;
+    let backup = faulty.vault.find(Kind::Database, &Selector::Latest.into()).await?;
     let manifest = decrypted(&faulty.vault.read_manifest(&backup).await?);
     let volume = &manifest.volumes[0];
     let reader = faulty.vault.object(&volume.key, volume.version_id.as_deref(), volume.bytes);
@@ -150,7 +150,7 @@ async fn later_version_is_never_read_in_the_place_of_the_first() {
 async fn altered_manifest_is_refused() {
     let faulty = Faulty::new().await;
     store(&faulty.direct, &faulty.id, &[b"volume"]).await.unwrap();
-    let mut backup = faulty.direct.find(Kind::Database, &Selector::Latest).await.unwrap();
+    let mut backup = faulty.direct.find(Kind::Database, &Selector::Latest.into()).await.unwrap();
     backup.summary.manifest_sha256[0] ^= 1;
     let error = faulty.direct.read_manifest(&backup).await.unwrap_err();
     assert!(matches!(&error, Error::Altered { key, .. } if key.ends_with("/manifest.enc")), "{error}");

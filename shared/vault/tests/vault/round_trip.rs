@@ -24,9 +24,9 @@ async fn backup_comes_back_equal_at_every_size_around_a_part() {
 
     let listing = vault.list(None).await.unwrap();
     assert_eq!((listing.backups.len(), listing.findings), (1, vec![]));
-    let backup = vault.find(Kind::Database, &Selector::Latest).await.unwrap();
+    let backup = vault.find(Kind::Database, &Selector::Latest.into()).await.unwrap();
     assert_eq!(backup, listing.backups[0]);
-    assert_eq!(backup, vault.find(Kind::Database, &Selector::Id(id)).await.unwrap());
+    assert_eq!(backup, vault.find(Kind::Database, &Selector::Id(id).into()).await.unwrap());
     assert_whole(&vault, &backup, &volumes).await;
     assert_eq!(in_progress(vault.bucket()).await, 0);
 }
@@ -129,7 +129,7 @@ async fn summary_names_no_table_and_agrees_with_its_manifest() {
     let vault = locked_vault().await;
     let id = BackupId::new(now(), "shop").unwrap();
     let manifest = store(&vault, &id, &[b"volume"]).await.unwrap();
-    let backup = vault.find(Kind::Database, &Selector::Latest).await.unwrap();
+    let backup = vault.find(Kind::Database, &Selector::Latest.into()).await.unwrap();
     let text = serde_json::to_string(&backup.summary).unwrap();
     for secret in ["customers", "sessions", "public", "citext", "shop/main"] {
         assert!(!text.contains(secret), "{secret} in {text}");
@@ -168,7 +168,7 @@ async fn bucket_under_a_kms_key_takes_backups() {
     let id = BackupId::new(now(), "shop").unwrap();
     let volume = content(PART_BYTES + 1);
     store(&vault, &id, &[&volume]).await.unwrap();
-    assert_whole(&vault, &vault.find(Kind::Database, &Selector::Latest).await.unwrap(), &[&volume]).await;
+    assert_whole(&vault, &vault.find(Kind::Database, &Selector::Latest.into()).await.unwrap(), &[&volume]).await;
 }
 
 #[tokio::test]
@@ -176,7 +176,7 @@ async fn nothing_is_ever_written_over() {
     let vault = locked_vault().await;
     let id = BackupId::new(now(), "shop").unwrap();
     let manifest = store(&vault, &id, &[b"volume"]).await.unwrap();
-    let summary = vault.find(Kind::Database, &Selector::Latest).await.unwrap().summary;
+    let summary = vault.find(Kind::Database, &Selector::Latest.into()).await.unwrap().summary;
     for outcome in [
         vault.write_volume(&id, Kind::Database, 1, "sql.zst", &b"other"[..]).await,
         vault.write_manifest(&id, Kind::Database, sample::encrypted(&manifest).into()).await,

@@ -9,6 +9,7 @@ mod keys;
 mod older;
 mod place;
 mod progress;
+mod request;
 mod selection;
 
 use std::process::ExitCode;

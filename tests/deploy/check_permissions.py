@@ -167,6 +167,7 @@ class Permissions(unittest.TestCase):
         def neither(*said: str):
             def check():
                 self.fails("restore", database, *said)
+                self.assertEqual("", psql(f"SELECT datname FROM pg_database WHERE starts_with(datname, '{into}')"))
                 self.fails("restore", files, *said)
             return check
 

@@ -97,7 +97,8 @@ async fn backup_is_named_by_a_key_and_a_version_that_the_list_shows() {
 
     // Somebody puts the same bytes over it, and then others.
     let client = s3::client();
-    let bytes = client.get_object().bucket(&two.one.bucket).key(key).send().await.unwrap().body.collect().await.unwrap();
+    let bytes =
+        client.get_object().bucket(&two.one.bucket).key(key).send().await.unwrap().body.collect().await.unwrap();
     let over = async |bytes: Vec<u8>| {
         let put = client.put_object().bucket(&two.one.bucket).key(key).body(bytes.into()).send().await.unwrap();
         put.version_id.unwrap()

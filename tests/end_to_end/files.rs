@@ -96,3 +96,31 @@ async fn prefix_limits_what_is_backed_up() {
     let report = site.backup_files(&bucket).with("OFFSITE_FILES_PREFIX", "small/01/").invoke(&json!({})).await.report();
     assert_eq!(report["files"], contents(&bucket).await.keys().filter(|key| key.starts_with("small/01/")).count());
 }
+
+#[tokio::test]
+async fn two_restores_at_once_into_one_bucket_do_not_disturb_each_other() {
+    let site = Site::new(USUAL).await;
+    let (bucket, other) = (s3::plain_bucket().await, s3::plain_bucket().await);
+    for number in 0..40 {
+        put(&bucket, &format!("file-{number:02}"), 10 + number, number).await;
+    }
+    site.backup_files(&bucket).invoke(&json!({})).await.report();
+    for overwrite in ["never", "if-different", "never"] {
+        let event = json!({"kind": "files", "backup": "latest", "into": other, "overwrite": overwrite});
+        let function = site.restore();
+        let (one, two) = tokio::join!(function.invoke(&event), function.invoke(&event));
+        for report in [one.report(), two.report()] {
+            let count = |field: &str| report[field].as_u64().unwrap();
+            assert_eq!(count("written") + count("existing") + count("unchanged"), 40, "{report}");
+            assert_eq!((&report["status"], count("failed")), (&json!("ok"), 0), "{report}");
+        }
+        assert_eq!(contents(&other).await, contents(&bucket).await, "{overwrite}");
+    }
+    // Nothing was left to be done.
+    let event = json!({"kind": "files", "backup": "latest", "into": other, "dry_run": true});
+    let report = site.restore().invoke(&event).await.report();
+    assert_eq!(
+        (&report["written"], &report["existing"], &report["estimated_seconds"]),
+        (&json!(0), &json!(40), &json!(1))
+    );
+}

@@ -11,6 +11,7 @@ mod files;
 mod files_command_line;
 mod files_denied;
 mod files_refused;
+mod forged_backup;
 mod interrupted;
 mod migrating;
 mod older_function;

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use pg_client::ConnectOptions;
 use pg_restore::{Choice, RestoreOptions};
-use pipeline::{DatabaseRestore, Deadline, OlderDatabaseRestore, OlderPlace, Progress};
+use pipeline::{DatabaseRestore, Deadline, OlderDatabaseRestore, OlderPlace, Progress, RequestId};
 use vault::BackupChoice;
 
 use crate::database::DatabasePlace;
@@ -12,6 +12,7 @@ use crate::keys::KeyFiles;
 use crate::older::{self, Chosen, OlderPasswords, Source};
 use crate::place::VaultPlaceIfAny;
 use crate::progress::{Line, bytes};
+use crate::request::{self, Request};
 
 /// What is restored.
 #[derive(Subcommand)]
@@ -39,6 +40,8 @@ pub(crate) struct RestoreDatabase {
     into: String,
     #[command(flatten)]
     choice: Choice,
+    #[command(flatten)]
+    request: Request,
     /// The report as one JSON object instead of lines for people.
     #[arg(long)]
     json: bool,
@@ -70,21 +73,22 @@ impl RestoreDatabase {
         }
     }
 
-    fn options(&self) -> RestoreOptions {
+    fn options(&self, request_id: &RequestId) -> RestoreOptions {
         let mut options = RestoreOptions::default();
         options.choice = self.choice.clone();
+        options.request_id = Some(request_id.to_string());
         options
     }
 
     async fn older(&self, target: &ConnectOptions, place: OlderPlace) -> Result<()> {
         anyhow::ensure!(!self.choice.existing, "a file of an older tool can only be restored into a new database");
-        let progress = Progress::default();
+        let (progress, request_id) = (Progress::default(), self.request.id()?);
         let restore = OlderDatabaseRestore {
             place,
             keys: &self.passwords.keys().await?,
             target,
             into: self.into.clone(),
-            options: self.options(),
+            options: self.options(&request_id),
             deadline: Deadline::default(),
             progress: progress.clone(),
         };
@@ -92,8 +96,7 @@ impl RestoreDatabase {
         let report = line.follow(&progress, restore.run()).await?;
         drop(line);
         if self.json {
-            println!("{}", serde_json::to_string(&report)?);
-            return Ok(());
+            return request::print(&request_id, &report);
         }
         let restored = &report.restored;
         println!(
@@ -109,20 +112,20 @@ impl RestoreDatabase {
         if !report.authenticated {
             println!("warning: nothing in a file of this kind shows whether somebody altered it");
         }
-        finish(restored)
+        finish(restored, &request_id)
     }
 
     async fn stored(&self, target: &ConnectOptions, backup: BackupChoice) -> Result<()> {
         let vault = self.place.needed().open().await?;
         let identities = self.keys.identities().await?;
-        let progress = Progress::default();
+        let (progress, request_id) = (Progress::default(), self.request.id()?);
         let restore = DatabaseRestore {
             vault: &vault,
             identities: &identities,
             backup,
             target,
             into: Some(self.into.clone()),
-            options: self.options(),
+            options: self.options(&request_id),
             deadline: Deadline::default(),
             progress: progress.clone(),
         };
@@ -130,8 +133,7 @@ impl RestoreDatabase {
         let report = line.follow(&progress, restore.run()).await?;
         drop(line);
         if self.json {
-            println!("{}", serde_json::to_string(&report)?);
-            return Ok(());
+            return request::print(&request_id, &report);
         }
         let restored = &report.restored;
         println!(
@@ -167,16 +169,20 @@ impl RestoreDatabase {
         for warning in &report.backup_warnings {
             println!("warning of the backup: {}: {}", warning.message, warning.names.join(", "));
         }
-        finish(restored)
+        finish(restored, &request_id)
     }
 }
 
-fn finish(restored: &pg_restore::RestoreReport) -> Result<()> {
+fn finish(restored: &pg_restore::RestoreReport, request_id: &RequestId) -> Result<()> {
+    if let Some(seconds) = restored.estimated_seconds {
+        println!("it would take about {seconds} s");
+    }
     for warning in &restored.warnings {
         println!("warning: {warning}");
     }
     if !restored.leftovers.is_empty() {
         println!("left over from earlier restores: {}", restored.leftovers.join(", "));
     }
+    println!("request {request_id}");
     std::io::Write::flush(&mut std::io::stdout()).context("write to standard output")
 }

@@ -22,6 +22,8 @@ pub(crate) async fn restore(
     let target = config.database()?.connect_options(aws, secrets).await?.with_dbname(MAINTENANCE_DATABASE);
     let mut options = RestoreOptions::default();
     options.choice = event.choice;
+    options.request_id = Some(run.request_id.to_string());
+    options.ignore_estimate = event.ignore_estimate;
     let restore = DatabaseRestore {
         vault: &run.vault,
         identities: &run.identities,

@@ -25,6 +25,9 @@ pub(crate) struct DatabaseEvent {
     /// What of the backup is restored, and as whose.
     #[serde(flatten)]
     pub(crate) choice: pg_restore::Choice,
+    /// Begin, though it is expected to take longer than the function has.
+    #[serde(default)]
+    pub(crate) ignore_estimate: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -51,6 +54,9 @@ pub(crate) struct FilesEvent {
     /// Only say what would be done.
     #[serde(default)]
     pub(crate) dry_run: bool,
+    /// Begin, though moving all files takes longer than the function has.
+    #[serde(default)]
+    pub(crate) ignore_estimate: bool,
 }
 
 /// A dump that an older tool left in a bucket.

@@ -23,6 +23,7 @@ pub(crate) async fn restore(
         target: &target,
         overwrite: event.overwrite,
         dry_run: event.dry_run,
+        ignore_estimate: event.ignore_estimate,
         deadline: run.deadline,
         progress: run.progress.clone(),
     };

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use lambda_host::{Metric, Secrets, Variables, telemetry};
 use lambda_runtime::LambdaEvent;
-use pipeline::{Deadline, Progress};
+use pipeline::{Deadline, Progress, RequestId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -16,6 +16,7 @@ use crate::older;
 /// What a run answers.
 #[derive(Debug, Serialize)]
 pub(crate) struct Response {
+    request_id: String,
     #[serde(flatten)]
     report: Report,
     peak_memory_bytes: Option<u64>,
@@ -62,7 +63,8 @@ pub(crate) async fn handle(
     aws: &aws_config::SdkConfig,
     variables: &Variables,
 ) -> Result<Response> {
-    let LambdaEvent { payload, context } = event;
+    let LambdaEvent { mut payload, context } = event;
+    let request_id = request_id(&mut payload, &context.request_id)?;
     let event = Event::deserialize(&payload).context("the event")?;
     let config = Config::from_variables(variables)?;
     let secrets = Secrets::new(aws);
@@ -71,6 +73,7 @@ pub(crate) async fn handle(
         identities: config.keys.identities(aws, &secrets).await?,
         deadline: Deadline::at(lambda_host::end_of(&context)),
         progress: Progress::default(),
+        request_id: request_id.clone(),
     };
     let progress = run.progress.clone();
     let restore = async {
@@ -85,7 +88,9 @@ pub(crate) async fn handle(
     };
     let report = telemetry::heartbeat(|| (progress.done(), progress.expected()), restore).await;
     let report: Result<Report> = report;
-    let response = Response { report: report?, peak_memory_bytes: lambda_host::peak_resident_bytes() };
+    let report = report.with_context(|| format!("restore request {request_id}"))?;
+    let response =
+        Response { request_id: request_id.to_string(), report, peak_memory_bytes: lambda_host::peak_resident_bytes() };
     let text = serde_json::to_string(&response)?;
     tracing::info!(report = text, "restored");
     // Whoever looks at nothing but the status of the invocation must see it, too.
@@ -103,4 +108,14 @@ pub(crate) struct Run {
     pub(crate) identities: envelope::Identities,
     pub(crate) deadline: Deadline,
     pub(crate) progress: Progress,
+    pub(crate) request_id: RequestId,
+}
+
+/// Of the event, if it has one; otherwise the invocation's, which AWS Lambda repeats when it tries an event again.
+fn request_id(event: &mut Value, invocation: &str) -> Result<RequestId> {
+    match event.as_object_mut().and_then(|event| event.remove("request_id")) {
+        None | Some(Value::Null) => Ok(invocation.parse()?),
+        Some(Value::String(id)) => Ok(id.parse()?),
+        Some(other) => bail!("the event's `request_id` is {other}, and not a text"),
+    }
 }

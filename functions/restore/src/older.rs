@@ -19,12 +19,14 @@ pub(crate) async fn database(
     secrets: &Secrets,
 ) -> Result<OlderDatabaseReport> {
     let target = config.database()?.connect_options(aws, secrets).await?.with_dbname(MAINTENANCE_DATABASE);
+    let mut options = RestoreOptions::default();
+    options.request_id = Some(run.request_id.to_string());
     let restore = OlderDatabaseRestore {
         place: place(&event.file, run, config, aws)?,
         keys: &keys(config, secrets).await?,
         target: &target,
         into: event.into,
-        options: RestoreOptions::default(),
+        options,
         deadline: run.deadline,
         progress: run.progress.clone(),
     };

@@ -197,7 +197,9 @@ mod tests {
         let expected: ExpectedContext = EncryptionContext::from([("a", "1"), ("b", "2")]).into();
         let says = |found: EncryptionContext| expected.check(&found).map_err(|error| error.to_string());
         assert_eq!(says([("a", "1"), ("b", "2")].into()), Ok(()));
-        let refused = |text: &str| Err(format!("the message's encryption context has {text}"));
+        let hint =
+            "HINT: It is not what its backup stored there: restore another backup, and keep this one for examination.";
+        let refused = |text: &str| Err(format!("the message's encryption context has {text} {hint}"));
         assert_eq!(says([("a", "1")].into()), refused(r#"nothing for "b", not "2""#));
         assert_eq!(says([("a", "1"), ("b", "3")].into()), refused(r#""3" for "b", not "2""#));
         assert_eq!(says([("a", "1"), ("b", "2"), ("c", "3")].into()), refused(r#""3" for "c", not nothing"#));

@@ -1,5 +1,9 @@
 use std::io;
 
+/// What to do about a message that somebody altered, cut or put into another's place.
+const NOT_WHAT_WAS_STORED: &str =
+    " HINT: It is not what its backup stored there: restore another backup, and keep this one for examination.";
+
 /// Why a message could not be written or was refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -61,7 +65,7 @@ pub enum Error {
     #[error("the message's header {0}")]
     Header(HeaderDefect),
     /// The encryption context isn't the expected one: the message belongs elsewhere.
-    #[error("the message's encryption context has {found} for {key}, not {expected}")]
+    #[error("the message's encryption context has {found} for {key}, not {expected}{stored}", stored = NOT_WHAT_WAS_STORED)]
     ContextMismatch {
         /// The pair's key.
         key: String,
@@ -88,10 +92,10 @@ pub enum Error {
         others: Vec<(String, UnwrapError)>,
     },
     /// The data key isn't the one that the header commits to.
-    #[error("the message's header commits to another data key than the one it holds")]
+    #[error("the message's header commits to another data key than the one it holds{stored}", stored = NOT_WHAT_WAS_STORED)]
     Commitment,
     /// The header was altered.
-    #[error("the message's header is not authentic")]
+    #[error("the message's header is not authentic{stored}", stored = NOT_WHAT_WAS_STORED)]
     HeaderNotAuthentic,
 
     /// A frame out of its place.
@@ -106,7 +110,7 @@ pub enum Error {
     #[error("frame {0} of the message has a foreign initialisation vector")]
     FrameIv(u32),
     /// A frame was altered, or belongs to another message.
-    #[error("frame {0} of the message is not authentic")]
+    #[error("frame {0} of the message is not authentic{stored}", stored = NOT_WHAT_WAS_STORED)]
     FrameNotAuthentic(u32),
     /// A final frame longer than a frame may be.
     #[error("final frame {sequence} of the message claims {length} bytes, more than the frame length {frame_length}")]
@@ -119,17 +123,20 @@ pub enum Error {
         frame_length: u32,
     },
     /// The message ends within a frame.
-    #[error("the message is truncated within frame {0}")]
+    #[error("the message is truncated within frame {0}{stored}", stored = NOT_WHAT_WAS_STORED)]
     TruncatedFrame(u32),
     /// The message ends before its final frame.
-    #[error("the message is truncated: it ends after {0} frames, without its final frame")]
+    #[error("the message is truncated: it ends after {0} frames, without its final frame{stored}", stored = NOT_WHAT_WAS_STORED)]
     NoFinalFrame(u32),
     /// Something follows the final frame.
-    #[error("the message has bytes after its final frame")]
+    #[error("the message has bytes after its final frame{stored}", stored = NOT_WHAT_WAS_STORED)]
     TrailingBytes,
 
     /// A message whose final frame isn't where its size puts it: cut off, or with bytes after its end.
-    #[error("the message of {0} bytes doesn't end with its final frame: it was truncated, or something was appended")]
+    #[error(
+        "the message of {0} bytes doesn't end with its final frame: it was truncated, or something was appended{stored}",
+    stored = NOT_WHAT_WAS_STORED
+    )]
     Size(u64),
     /// A range that reaches past the plaintext's end.
     #[error("the range {start}..{end} is outside of the plaintext's {length} bytes")]

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::time::Duration;
 
 use sql_text::SplitError;
 use sql_volume::RowDigest;
@@ -70,6 +71,31 @@ pub enum Error {
     UnderWay {
         /// The database.
         database: String,
+    },
+    /// The same restore is at it.
+    #[error(
+        "restore request {request_id} is under way already HINT: Its report will say how it ended; this second run has changed nothing."
+    )]
+    RequestUnderWay {
+        /// The request's id.
+        request_id: String,
+    },
+    /// It would be given up. Nothing was changed.
+    #[error(
+        "restoring {rows} rows ({bytes} bytes of SQL, {indexes} indexes and constraints) takes about {} s, and there are {} s left, so nothing was begun HINT: Give the function its full 15 minutes and more memory, restore some tables only, or run `offsite restore database` on a machine near the server, where nothing ends it. Whoever knows better says `ignore_estimate`.",
+        needed.as_secs(), left.as_secs()
+    )]
+    TakesTooLong {
+        /// Rows to be restored.
+        rows: u64,
+        /// Bytes of SQL.
+        bytes: u64,
+        /// Indexes and constraints of the whole backup.
+        indexes: u64,
+        /// About.
+        needed: Duration,
+        /// Until the deadline.
+        left: Duration,
     },
     /// The existing database isn't as the backup needs it. Nothing was changed.
     #[error("the database can't take these rows:{}", list(.why))]

@@ -11,6 +11,7 @@ use crate::choice::{Content, OnConflict};
 use crate::compare::judge;
 use crate::compare::reader::{Reader, SETTINGS};
 use crate::error::Error;
+use crate::estimate::Estimate;
 use crate::failure::{Failure, Rows};
 use crate::options::{Phase, Progress, RestoreOptions};
 use crate::plan::Plan;
@@ -82,6 +83,7 @@ async fn run(
     options: &RestoreOptions,
     report: &mut RestoreReport,
 ) -> Result<Session, Error> {
+    readiness::is_only(&session, options.request_id.as_ref()).await?;
     let alone =
         session.client.query_one(ALONE, &[]).await.map_err(|error| step(&session, "lock the database", error))?;
     if !alone.get::<_, bool>(0) {
@@ -114,7 +116,13 @@ async fn run(
             }
         }
         plan.tell(source, report);
+        if let Some(estimate) = Estimate::of(&plan, source, options) {
+            estimate.tell(options, report);
+        }
         return Ok(session);
+    }
+    if let Some(estimate) = Estimate::of(&plan, source, options) {
+        estimate.must_fit(options)?;
     }
     verify(source, &sections, &tables, options, report).await?;
     source.choose(sections.clone());

@@ -10,6 +10,7 @@ mod compare;
 mod crew;
 mod edit;
 mod error;
+mod estimate;
 mod existing;
 mod failure;
 mod options;
@@ -29,6 +30,7 @@ mod totals;
 
 pub use choice::{Choice, Content, OnConflict, RenamedRole};
 pub use error::{Difference, Error, Missing};
+pub use estimate::Extent;
 pub use existing::restore_into_existing;
 pub use failure::{Failure, ServerError};
 pub use options::{Phase, Progress, RestoreOptions};

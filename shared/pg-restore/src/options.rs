@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::choice::Choice;
+use crate::estimate::Extent;
 
 /// How a backup is restored.
 #[derive(Clone)]
@@ -24,6 +25,12 @@ pub struct RestoreOptions {
     pub lock_timeout: Duration,
     /// Connections that apply, read back and analyze, from 1; 4 by default.
     pub jobs: usize,
+    /// By which the run is known. Of two with one id, the second is refused while the first is under way.
+    pub request_id: Option<String>,
+    /// How much there is beside rows, for the estimate.
+    pub extent: Extent,
+    /// Begin, though the estimate says that the deadline comes first.
+    pub ignore_estimate: bool,
     /// When to give up. What was created is dropped after that, which takes seconds: leave some.
     pub deadline: Option<Instant>,
     /// Gives up when it is cancelled. Unlike dropping the restore's future, this lets one wait until the database is dropped.
@@ -41,6 +48,9 @@ impl Default for RestoreOptions {
             allow_older_server: false,
             lock_timeout: Duration::from_secs(10),
             jobs: 4,
+            request_id: None,
+            extent: Extent::default(),
+            ignore_estimate: false,
             deadline: None,
             cancel: CancellationToken::new(),
             progress: None,
@@ -78,6 +88,7 @@ impl fmt::Debug for RestoreOptions {
             .field("analyze", &self.analyze)
             .field("allow_older_server", &self.allow_older_server)
             .field("jobs", &self.jobs)
+            .field("request_id", &self.request_id)
             .finish_non_exhaustive()
     }
 }

@@ -99,15 +99,20 @@ impl Plan {
     /// Says what would be done.
     pub(crate) fn tell(&self, source: &impl SectionSource, report: &mut RestoreReport) {
         report.dry_run = true;
-        let entries = source.entries().unwrap_or_default();
-        let wanted = |seq: &u32| self.sections.as_ref().is_none_or(|sections| sections.binary_search(seq).is_ok());
-        for entry in entries.iter().filter(|entry| wanted(&entry.seq)) {
-            report.sections += 1;
-            report.bytes += entry.sql_length;
-        }
+        (report.sections, report.bytes) = self.read(source);
         let tables = self.edit.totals(source.tables());
         report.tables = tables.len() as u64;
         report.rows = tables.iter().map(|table| table.digest.rows()).sum();
+    }
+}
+
+impl Plan {
+    /// Sections to be read, and their bytes of SQL.
+    pub(crate) fn read(&self, source: &impl SectionSource) -> (u64, u64) {
+        let entries = source.entries().unwrap_or_default();
+        let wanted = |seq: &u32| self.sections.as_ref().is_none_or(|sections| sections.binary_search(seq).is_ok());
+        let wanted = entries.iter().filter(|entry| wanted(&entry.seq));
+        wanted.fold((0, 0), |(sections, bytes), entry| (sections + 1, bytes + entry.sql_length))
     }
 }
 

@@ -1,5 +1,7 @@
 //! What must be so before the first change, all of it looked at in one go.
 
+use std::time::Duration;
+
 use pg_client::Session;
 use sql_volume::{DatabaseProperties, Requirements};
 
@@ -7,6 +9,10 @@ use crate::choice::Content;
 use crate::error::{Error, Missing};
 use crate::failure::{Failure, Rows};
 use crate::target::Target;
+
+/// How often a lock is tried, and the time between two tries.
+const TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// A server that can take the backup.
 #[derive(Debug)]
@@ -33,11 +39,20 @@ pub(crate) async fn is_free(session: &Session, target: &Target) -> Result<(), Er
 /// Makes sure that no other restore from the same database of the server is under way to the same name.
 pub(crate) async fn is_alone(session: &Session, target: &Target) -> Result<(), Error> {
     let ask = Asker(session);
-    let sql = "SELECT pg_catalog.pg_try_advisory_lock(1869964137, pg_catalog.hashtext($1))";
-    if ask.one(sql, &[&target.name]).await?.get(0) {
+    if ask.locks("SELECT pg_catalog.pg_try_advisory_lock(1869964137, pg_catalog.hashtext($1))", &target.name).await? {
         return Ok(());
     }
     Err(Error::UnderWay { database: target.name.clone() })
+}
+
+/// Makes sure that no other restore of the same request is under way from the same database of the server.
+pub(crate) async fn is_only(session: &Session, request_id: Option<&String>) -> Result<(), Error> {
+    let Some(request_id) = request_id else { return Ok(()) };
+    let ask = Asker(session);
+    if ask.locks("SELECT pg_catalog.pg_try_advisory_lock(1869964138, pg_catalog.hashtext($1))", request_id).await? {
+        return Ok(());
+    }
+    Err(Error::RequestUnderWay { request_id: request_id.clone() })
 }
 
 /// Looks whether the name is free and nothing is missing.
@@ -161,6 +176,17 @@ impl Asker<'_> {
 
     async fn one(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<tokio_postgres::Row, Error> {
         self.0.client.query_one(sql, parameters).await.map_err(|error| self.failed(error))
+    }
+
+    /// Whether a lock could be had. The session of a run that has just ended may hold its locks for a moment.
+    async fn locks(&self, sql: &str, name: &String) -> Result<bool, Error> {
+        for _ in 0..TRIES {
+            if self.one(sql, &[name]).await?.get(0) {
+                return Ok(true);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(false)
     }
 
     /// The names that a query over an array of names returns.

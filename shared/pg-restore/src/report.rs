@@ -13,6 +13,8 @@ pub struct RestoreReport {
     pub database: String,
     /// `server_version` of the target.
     pub server_version: String,
+    /// About how long it will take, said by a dry run.
+    pub estimated_seconds: Option<u64>,
     /// Nothing was changed: the counts say what would be done.
     pub dry_run: bool,
     /// Sections applied.

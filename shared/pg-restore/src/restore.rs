@@ -3,6 +3,7 @@ use std::time::Instant;
 use crate::choice::Content;
 use crate::compare::Readers;
 use crate::error::Error;
+use crate::estimate::Estimate;
 use crate::options::{Phase, Progress, RestoreOptions};
 use crate::plan::Plan;
 use crate::readiness;
@@ -37,6 +38,7 @@ pub async fn restore_into_new(
         .map_err(|source| Error::Step { act: format!("connect to database {}", target.options.dbname), source })?;
     readiness::is_free(&session, &target).await?;
     // Held as long as this session lives.
+    readiness::is_only(&session, options.request_id.as_ref()).await?;
     readiness::is_alone(&session, &target).await?;
     let mut plan = Plan::draw(&session, &mut source, &options.choice).await?;
     if options.choice.create_roles {
@@ -63,11 +65,18 @@ pub async fn restore_into_new(
     }
     report.leftovers = server.leftovers;
 
+    let estimate = Estimate::of(&plan, &source, &options);
     if options.choice.dry_run {
         plan.tell(&source, &mut report);
+        if let Some(estimate) = estimate {
+            estimate.tell(&options, &mut report);
+        }
         session.close().await;
         report.durations.total = seconds(clock.elapsed());
         return Ok(report);
+    }
+    if let Some(estimate) = estimate {
+        estimate.must_fit(&options)?;
     }
     let name = target.provisional_name()?;
     let scratch = Scratch::create(maintenance, name, source.database(), server.major).await?;

@@ -53,8 +53,13 @@ impl Deadline {
     /// What is needed and what is left, if the one is more than the other.
     fn lacks(self, bytes: u64, files: u64) -> Option<(Duration, Duration)> {
         let left = self.end?.saturating_duration_since(Instant::now()).saturating_sub(STOP_READING);
-        let needed = Duration::from_secs((bytes / MOST_BYTES_PER_SECOND).max(files / MOST_FILES_PER_SECOND));
+        let needed = Self::needed(bytes, files);
         (needed > left).then_some((needed, left))
+    }
+
+    /// How long so many files of so many bytes take at least.
+    pub(crate) fn needed(bytes: u64, files: u64) -> Duration {
+        Duration::from_secs((bytes / MOST_BYTES_PER_SECOND).max(files / MOST_FILES_PER_SECOND))
     }
 
     /// Runs `future` while reading is allowed.

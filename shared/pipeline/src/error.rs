@@ -141,7 +141,9 @@ pub enum Error {
         source: serde_json::Error,
     },
     /// Two sources have names that are one in an id.
-    #[error("backup {backup} is of {is:?}, and {asked:?} was asked for: in an id these names are one. HINT: Give the id of a backup of {asked:?}.")]
+    #[error(
+        "backup {backup} is of {is:?}, and {asked:?} was asked for: in an id these names are one. HINT: Give the id of a backup of {asked:?}."
+    )]
     OtherSource {
         /// The backup's id.
         backup: String,
@@ -157,7 +159,7 @@ pub enum Error {
     NoRecipient,
     /// The run can't fit into the time it has.
     #[error(
-        "{what} has {bytes} bytes, which take at least {} s to move, and this function has {} s left. HINT: Give the function its full 15 minutes; what needs longer than that, `offsite dump` writes from a machine near the database.",
+        "{what} has {bytes} bytes, which take at least {} s to move, and this function has {} s left. HINT: Give the function its full 15 minutes; what needs longer than that, `offsite dump` writes and `offsite restore database` restores from a machine near the database.",
         needed.as_secs(), left.as_secs()
     )]
     DoesNotFit {
@@ -172,7 +174,7 @@ pub enum Error {
     },
     /// The files can't be moved in the time that a function has.
     #[error(
-        "{what} has {files} files of {bytes} bytes, which take at least {} s to move, and this function has {} s left. HINT: Give the function its full 15 minutes, give each of several functions a prefix of its own, or run `offsite backup files` and `offsite restore files` on a machine in the same Region.",
+        "{what} has {files} files of {bytes} bytes, which take at least {} s to move, and this function has {} s left. HINT: Give the function its full 15 minutes, give each of several functions a prefix of its own, or run `offsite backup files` and `offsite restore files` on a machine in the same Region. A restore of which most is there already can be begun with `ignore_estimate`.",
         needed.as_secs(), left.as_secs()
     )]
     FilesDoNotFit {
@@ -213,6 +215,9 @@ pub enum Error {
         /// The reserve that is kept.
         margin: Duration,
     },
+    /// Not an id of a request.
+    #[error("{0:?} is no id of a request HINT: Give 1 to 200 visible characters of ASCII.")]
+    RequestId(String),
     /// The system gave no random numbers.
     #[error("draw random numbers: {0}")]
     Random(String),

@@ -4,7 +4,9 @@ use envelope::Identities;
 use pg_dump::Dump;
 use sql_volume::{RowDigest, TableTotals};
 use time::OffsetDateTime;
-use vault::{Backup, BackupChoice, BackupId, Kind, LockStatus, Manifest, ObjectTotals, Source, StoredObject, Vault, Warning};
+use vault::{
+    Backup, BackupChoice, BackupId, Kind, LockStatus, Manifest, ObjectTotals, Source, StoredObject, Vault, Warning,
+};
 
 use crate::backup_database::DatabaseBackup;
 use crate::context::{MANIFEST, context};
@@ -131,11 +133,9 @@ pub(crate) async fn find(
     let backup = vault.find(kind, choice).await?;
     let manifest = read(vault, identities, kind, &backup).await?;
     match &choice.source {
-        Some(asked) if *asked != manifest.source.name && asked != backup.id.name() => Err(Error::OtherSource {
-            backup: backup.id.to_string(),
-            is: manifest.source.name,
-            asked: asked.clone(),
-        }),
+        Some(asked) if *asked != manifest.source.name && asked != backup.id.name() => {
+            Err(Error::OtherSource { backup: backup.id.to_string(), is: manifest.source.name, asked: asked.clone() })
+        }
         _ => Ok((backup, manifest)),
     }
 }

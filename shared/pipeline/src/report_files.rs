@@ -67,6 +67,8 @@ pub struct FilesRestoreReport {
     pub target: String,
     /// Nothing was written: this is what would have been.
     pub dry_run: bool,
+    /// How long it would take at least, said by a dry run.
+    pub estimated_seconds: Option<u64>,
     /// The instant that the backup shows.
     #[serde(with = "rfc3339")]
     pub snapshot: OffsetDateTime,
@@ -96,6 +98,7 @@ impl FilesRestoreReport {
             source: manifest.source.name.clone(),
             target,
             dry_run,
+            estimated_seconds: None,
             snapshot: manifest.snapshot,
             findings: backup.findings.iter().map(ToString::to_string).collect(),
             restored,

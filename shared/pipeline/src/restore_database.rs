@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use envelope::Identities;
 use pg_client::ConnectOptions;
-use pg_restore::{RestoreOptions, Target};
+use pg_restore::{Extent, RestoreOptions, Target};
 use vault::{Backup, BackupChoice, Kind, Manifest, Vault};
 
 use crate::deadline::Deadline;
@@ -51,6 +51,7 @@ impl DatabaseRestore<'_> {
         tracing::info!(backup = %backup.id, into = name, bytes = manifest.bytes(), "the restore begins");
         let target = Target { options: self.target.clone(), name };
         let mut options = self.options;
+        options.extent = extent(&manifest);
         // The restore itself keeps the deadline: it drops what it created before it answers.
         options.deadline = self.deadline.publish_by();
         let restored = if existing {
@@ -66,9 +67,19 @@ impl DatabaseRestore<'_> {
         let (backup, manifest) = manifest::find(self.vault, self.identities, Kind::Database, &self.backup).await?;
         // Before an existing database is changed, everything is read once to be verified.
         let times = if self.options.choice.existing { 2 } else { 1 };
-        self.deadline.estimate(&format!("backup {}", backup.id), times * manifest.bytes())?;
+        if !self.options.ignore_estimate && !self.options.choice.dry_run && self.options.choice.tables.is_empty() {
+            self.deadline.estimate(&format!("backup {}", backup.id), times * manifest.bytes())?;
+        }
         let progress = self.progress.clone();
         let source = StoredSections::open(self.vault, self.identities, &backup, &manifest, progress).await?;
         Ok((backup, manifest, source))
     }
+}
+
+/// What the manifest counts beside rows.
+fn extent(manifest: &Manifest) -> Extent {
+    let sum = |counts: &mut dyn Iterator<Item = &u64>| counts.fold(0, |sum: u64, count| sum.saturating_add(*count));
+    let indexes = ["INDEX", "CONSTRAINT", "FK CONSTRAINT"];
+    let indexes = sum(&mut indexes.iter().filter_map(|kind| manifest.inventory.get(*kind)));
+    Extent::new(sum(&mut manifest.inventory.values()), indexes)
 }

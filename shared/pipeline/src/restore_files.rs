@@ -28,6 +28,8 @@ pub struct FilesRestore<'a> {
     pub overwrite: Overwrite,
     /// Only look what would be done.
     pub dry_run: bool,
+    /// Begin, though all files can't be moved in the time that is left.
+    pub ignore_estimate: bool,
     /// When to give up.
     pub deadline: Deadline,
     /// Told how far the run is.
@@ -41,7 +43,8 @@ impl FilesRestore<'_> {
     /// [`Error`], when the backup can't be read. Files that were restored until then stay.
     pub async fn run(self) -> Result<FilesRestoreReport, Error> {
         let clock = Instant::now();
-        let Self { vault, identities, backup, selection, target, overwrite, dry_run, deadline, progress } = self;
+        let Self { vault, identities, backup, selection, target, overwrite, deadline, progress, .. } = self;
+        let dry_run = self.dry_run;
         let stored = deadline.reading(StoredFiles::find(vault, identities, &backup, progress)).await??;
         let target = target(&stored.manifest().source.name);
         let name = match &target {
@@ -54,7 +57,7 @@ impl FilesRestore<'_> {
         let volumes = stored.volumes(&selection);
         // Of a few files out of many, nobody knows how large they are before the volume is open.
         if selection == Selection::All {
-            stored.estimate(&volumes, deadline)?;
+            stored.estimate(&volumes, if dry_run || self.ignore_estimate { Deadline::default() } else { deadline })?;
         }
         tracing::info!(backup = %stored.backup().id, into = name, "the restore begins");
         let restore = Restore { selection, target, overwrite, dry_run };
@@ -72,6 +75,10 @@ impl FilesRestore<'_> {
         if !report.adds_up() {
             return Err(Error::Stopped("the counting of files"));
         }
-        Ok(FilesRestoreReport::of(stored.backup(), stored.manifest(), name, dry_run, report, clock.elapsed()))
+        let needed = Deadline::needed(report.written_bytes, report.written);
+        let mut report =
+            FilesRestoreReport::of(stored.backup(), stored.manifest(), name, dry_run, report, clock.elapsed());
+        report.estimated_seconds = dry_run.then_some(needed.as_secs().max(1));
+        Ok(report)
     }
 }

@@ -16,6 +16,7 @@ pub struct Function {
     program: PathBuf,
     variables: Vec<(String, String)>,
     limit: Duration,
+    request_id: Option<String>,
 }
 
 /// How an invocation ended.
@@ -45,6 +46,7 @@ pub struct Invocation {
     child: Child,
     listener: TcpListener,
     event: String,
+    request_id: String,
     deadline: SystemTime,
     log: tokio::task::JoinHandle<String>,
 }
@@ -69,7 +71,7 @@ impl Function {
             ("PATH", "/usr/bin:/bin"),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-        Self { program, variables, limit: Duration::from_secs(900) }
+        Self { program, variables, limit: Duration::from_secs(900), request_id: None }
     }
 
     #[must_use]
@@ -83,6 +85,13 @@ impl Function {
     #[must_use]
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
+        self
+    }
+
+    /// The request's id, as Lambda repeats it when it tries an event again; a new one for every invocation if this isn't said.
+    #[must_use]
+    pub fn request_id(mut self, id: &str) -> Self {
+        self.request_id = Some(id.to_owned());
         self
     }
 
@@ -106,7 +115,9 @@ impl Function {
             out.read_to_string(&mut text).await.expect("a log in UTF-8");
             text
         });
-        Invocation { child, listener, event: event.to_string(), deadline: SystemTime::now() + self.limit, log }
+        let request_id = self.request_id.clone().unwrap_or_else(|| crate::unique("8476a536-e9f4-11e8-9739-"));
+        let deadline = SystemTime::now() + self.limit;
+        Invocation { child, listener, event: event.to_string(), request_id, deadline, log }
     }
 
     /// One whole invocation.
@@ -153,9 +164,10 @@ impl Invocation {
     async fn give(&self, stream: &mut TcpStream) {
         let deadline = self.deadline.duration_since(UNIX_EPOCH).expect("a time after 1970").as_millis();
         let headers = format!(
-            "Lambda-Runtime-Aws-Request-Id: 8476a536-e9f4-11e8-9739-2dfe598c3fcd\r\n\
+            "Lambda-Runtime-Aws-Request-Id: {}\r\n\
              Lambda-Runtime-Deadline-Ms: {deadline}\r\n\
-             Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:us-east-1:000000000000:function:test\r\n"
+             Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:us-east-1:000000000000:function:test\r\n",
+            self.request_id
         );
         respond(stream, "200 OK", &headers, self.event.as_bytes()).await;
     }

@@ -86,7 +86,9 @@ pub enum Error {
         is: Kind,
     },
     /// A key of another bucket or environment.
-    #[error("{key} is {is}, and {asked}. HINT: Name its bucket and its environment: `--vault` and `--environment`, or the function of that environment.")]
+    #[error(
+        "{key} is {is}, and {asked}. HINT: Name its bucket and its environment: `--vault` and `--environment`, or the function of that environment."
+    )]
     Elsewhere {
         /// The key.
         key: String,
@@ -96,7 +98,9 @@ pub enum Error {
         asked: String,
     },
     /// A version id, and no key that it could be of.
-    #[error("version {0:?} of which object? HINT: A version id goes with the key of one object, such as a manifest's: `offsite list --json` shows keys and versions.")]
+    #[error(
+        "version {0:?} of which object? HINT: A version id goes with the key of one object, such as a manifest's: `offsite list --json` shows keys and versions."
+    )]
     VersionOfNothing(String),
     /// The system has no random numbers.
     #[error("draw random numbers for a backup's id")]

@@ -33,12 +33,7 @@ impl Vault {
         }
     }
 
-    async fn newest(
-        &self,
-        kind: Kind,
-        choice: &BackupChoice,
-        until: Option<OffsetDateTime>,
-    ) -> Result<Backup, Error> {
+    async fn newest(&self, kind: Kind, choice: &BackupChoice, until: Option<OffsetDateTime>) -> Result<Backup, Error> {
         if let Some(version) = &choice.version_id {
             return Err(Error::VersionOfNothing(version.clone()));
         }

@@ -54,7 +54,8 @@ impl Vault {
     /// Whether the lock ended earlier.
     async fn lengthen(&self, version: &ObjectVersion, until: OffsetDateTime) -> Result<bool, Error> {
         let (place, key) = (&*self.place, &version.key);
-        let lock = self.retention(version).await.map_err(|failure| failure.reading(format!("read the lock of {key}")))?;
+        let lock =
+            self.retention(version).await.map_err(|failure| failure.reading(format!("read the lock of {key}")))?;
         let lock = lock.filter(|lock| lock.mode == Some(ObjectLockRetentionMode::Compliance));
         if lock.and_then(|lock| lock.retain_until_date).is_some_and(|end| end.secs() >= until.unix_timestamp()) {
             return Ok(false);

@@ -30,7 +30,8 @@ impl Vault {
     /// # Errors
     /// [`Error::Call`], which names the object. That reading locks is denied is no error: then nothing more is asked.
     pub async fn lock_ends(&self, backups: &[Backup]) -> Result<Vec<LockEnd>, Error> {
-        let all = || backups.iter().enumerate().flat_map(|(at, one)| one.objects.values().map(move |object| (at, object)));
+        let all =
+            || backups.iter().enumerate().flat_map(|(at, one)| one.objects.values().map(move |object| (at, object)));
         let mut ends: Vec<Option<LockEnd>> = vec![None; backups.len()];
         // One first: where that is denied, all others would be.
         let (first, others): (Vec<_>, Vec<_>) = (all().take(1).collect(), all().skip(1).collect());
@@ -82,7 +83,9 @@ impl Vault {
         match answer {
             Ok(answer) => Ok(answer.retention),
             // Of an object, and of a bucket, without any.
-            Err(failure) if ["NoSuchObjectLockConfiguration", "InvalidRequest"].contains(&failure.error.code()) => Ok(None),
+            Err(failure) if ["NoSuchObjectLockConfiguration", "InvalidRequest"].contains(&failure.error.code()) => {
+                Ok(None)
+            }
             Err(failure) => Err(failure),
         }
     }

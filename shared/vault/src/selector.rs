@@ -133,7 +133,7 @@ fn object(text: &str) -> Option<ObjectKey> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::panic, clippy::unwrap_used)]
     use super::*;
     use time::macros::datetime;
 

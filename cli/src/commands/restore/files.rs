@@ -10,6 +10,7 @@ use crate::keys::KeyFiles;
 use crate::older::{self, Chosen, OlderPasswords, Source};
 use crate::place::{VaultPlaceIfAny, aws_config};
 use crate::progress::{Line, bytes};
+use crate::request::{self, Request};
 use crate::selection::Select;
 
 const BACKUP: &str = "`latest`; `before 2026-11-22T12:00:00Z`; a backup's id as `offsite list` shows it; the key of one of its objects; or a file of the older job: its path, or s3://BUCKET/KEY";
@@ -34,6 +35,8 @@ pub(crate) struct RestoreFiles {
     into_folder: Option<PathBuf>,
     #[command(flatten)]
     select: Select,
+    #[command(flatten)]
+    request: Request,
     /// What happens to files that are there already: never, if-different or always.
     #[arg(long, default_value = "never", value_name = "WHEN")]
     overwrite: Overwrite,
@@ -65,7 +68,7 @@ impl RestoreFiles {
     }
 
     async fn older(self, target: Target, place: OlderPlace) -> Result<()> {
-        let progress = Progress::default();
+        let (progress, request_id) = (Progress::default(), self.request.id()?);
         let restore = OlderFilesRestore {
             place,
             vault: self.place.bucket(),
@@ -81,9 +84,10 @@ impl RestoreFiles {
         let report = line.follow(&progress, restore.run()).await?;
         drop(line);
         if self.json {
-            println!("{}", serde_json::to_string(&report)?);
+            request::print(&request_id, &report)?;
         } else {
             print_older(&report);
+            println!("request {request_id}");
         }
         all_restored(&report.restored)
     }
@@ -91,7 +95,7 @@ impl RestoreFiles {
     async fn stored(self, target: Target, backup: BackupChoice) -> Result<()> {
         let vault = self.place.needed().open().await?;
         let identities = self.keys.identities().await?;
-        let progress = Progress::default();
+        let (progress, request_id) = (Progress::default(), self.request.id()?);
         let restore = FilesRestore {
             vault: &vault,
             identities: &identities,
@@ -100,6 +104,7 @@ impl RestoreFiles {
             target: &|_| target.clone(),
             overwrite: self.overwrite,
             dry_run: self.dry_run,
+            ignore_estimate: false,
             deadline: Deadline::default(),
             progress: progress.clone(),
         };
@@ -107,9 +112,10 @@ impl RestoreFiles {
         let report = line.follow(&progress, restore.run()).await?;
         drop(line);
         if self.json {
-            println!("{}", serde_json::to_string(&report)?);
+            request::print(&request_id, &report)?;
         } else {
             print(&report);
+            println!("request {request_id}");
         }
         all_restored(&report.restored)
     }
@@ -172,6 +178,9 @@ fn print(report: &FilesRestoreReport) {
         files.existing + files.unchanged,
         files.unchanged,
     );
+    if let Some(seconds) = report.estimated_seconds {
+        println!("it would take {seconds} s or more");
+    }
     print_files(files);
     for finding in &report.findings {
         println!("finding: {finding}");

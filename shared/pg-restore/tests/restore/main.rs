@@ -13,5 +13,6 @@ mod parallel;
 mod plain;
 mod psql;
 mod readiness;
+mod request;
 mod selection;
 mod source;

@@ -67,7 +67,9 @@ impl fmt::Display for Problem {
             Self::SecondVersion { versions } => {
                 write!(f, "was written again and has {versions} versions, of which the oldest counts")
             }
-            Self::LaterVersion { version } => write!(f, "is read in version {version}, which was asked for and is not the oldest"),
+            Self::LaterVersion { version } => {
+                write!(f, "is read in version {version}, which was asked for and is not the oldest")
+            }
             Self::DeleteMarker => f.write_str("was deleted, and is still there beneath the delete marker"),
             Self::Incomplete { objects, bytes } => {
                 write!(

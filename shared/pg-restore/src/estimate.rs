@@ -1,7 +1,7 @@
 //! How long a restore will take, by what its backup says.
 //!
-//! A sum of what is there to be done, each by a rate that `python3 tests/bench/estimate.py` measured, which also shows how far off the sum is: bytes
-//! that are fetched, copied and read back; rows; entries of indexes; objects. A server elsewhere is faster or slower.
+//! A sum of what is there to be done: bytes that are fetched, copied and read back; rows; entries of indexes; objects. `python3
+//! tests/bench/estimate.py` measures such rates and shows how far off the sum is; the one of objects is assumed. A server elsewhere is faster or slower.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ const BYTES_PER_SECOND: f64 = 120e6;
 const ROWS_PER_SECOND: f64 = 1.2e6;
 /// Made by indexes, keys and checks of foreign keys.
 const ENTRIES_PER_SECOND: f64 = 2e6;
-/// Not measured: on the safe side.
+/// Assumed.
 const OBJECTS_PER_SECOND: f64 = 500.0;
 /// An existing database: everything is read once before, and then goes through one connection.
 const EXISTING: f64 = 2.1;

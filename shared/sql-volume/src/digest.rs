@@ -1,6 +1,10 @@
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
+mod pieces;
+
+pub use pieces::RowsInPieces;
+
 /// The random seed of a backup's digests, kept in its index. Without it, digests would let whoever sees them test guesses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -48,9 +52,13 @@ pub struct RowDigest {
 impl RowDigest {
     /// Adds one row, given without its newline.
     pub fn add_row(&mut self, seed: DigestSeed, row: &[u8]) {
-        self.sum = self.sum.wrapping_add(seed.hash(row));
+        self.add_hashed(seed.hash(row), row.len() as u64);
+    }
+
+    fn add_hashed(&mut self, hash: u128, bytes: u64) {
+        self.sum = self.sum.wrapping_add(hash);
         self.rows += 1;
-        self.bytes += row.len() as u64;
+        self.bytes += bytes;
     }
 
     /// Adds all rows of `text`, each ended by a newline (COPY text never holds a raw newline within a row).

@@ -1,5 +1,3 @@
-use std::io::Read;
-
 use crate::digest::{DigestSeed, RowDigest};
 use crate::index::SectionEntry;
 use crate::section::Section;
@@ -87,13 +85,12 @@ pub fn compress(section: &Section, level: i32, seed: DigestSeed) -> std::io::Res
 pub fn decompress(frame: &[u8], entry: &SectionEntry, seed: DigestSeed) -> Result<Vec<u8>, FrameError> {
     let seq = entry.seq;
     let zstd_error = |source| FrameError::Zstd { seq, source };
-    let mut sql = Vec::new();
     // One byte more than promised is enough to know that the frame lies.
-    zstd::Decoder::new(frame)
-        .map_err(zstd_error)?
-        .take(entry.sql_length.saturating_add(1))
-        .read_to_end(&mut sql)
-        .map_err(zstd_error)?;
+    let promised = usize::try_from(entry.sql_length).unwrap_or(usize::MAX).saturating_add(1);
+    let mut sql = Vec::new();
+    sql.try_reserve_exact(promised).map_err(|_| zstd_error(std::io::ErrorKind::OutOfMemory.into()))?;
+    let mut decompressor = zstd::bulk::Decompressor::new().map_err(zstd_error)?;
+    decompressor.decompress_to_buffer(frame, &mut sql).map_err(zstd_error)?;
     if sql.len() as u64 != entry.sql_length {
         return Err(FrameError::Mismatch { seq, what: "length" });
     }

@@ -9,7 +9,7 @@ mod index;
 mod roles;
 mod section;
 
-pub use digest::{DigestSeed, RowDigest};
+pub use digest::{DigestSeed, RowDigest, RowsInPieces};
 pub use frame::{CompressedSection, FrameError, compress, decompress};
 pub use index::{
     DatabaseProperties, INDEX_TRAILER_LEN, Index, IndexError, IndexTrailer, Requirements, SectionEntry, TableTotals,

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use memchr::memrchr;
 use pg_client::{ConnectOptions, Session};
 use sql_text::quote::{identifiers, literal, qualified};
-use sql_volume::{DigestSeed, RowDigest};
+use sql_volume::{DigestSeed, RowDigest, RowsInPieces};
 use tokio_postgres::Client;
 
 use crate::compare::Relations;
@@ -100,29 +99,22 @@ impl Reader {
             qualified(schema, table),
             literal(&self.encoding)
         );
-        let mut digest = RowDigest::default();
+        let mut digest = RowsInPieces::new(self.seed);
         let reading = async {
             let mut copying = self.session.copy_out(&sql).await?;
-            let (mut text, mut more) = (Vec::new(), true);
-            while more {
-                let looked_at = text.len();
-                more = copying.read(&mut text, PIECE).await?;
-                let Some(last) = memrchr(b'\n', &text[looked_at..]) else { continue };
-                let ended = looked_at + last + 1;
-                digest.add_rows(self.seed, &text[..ended]);
-                text.drain(..ended);
+            let mut text = Vec::new();
+            while copying.read(&mut text, PIECE).await? {
+                digest.add(&text);
+                text.clear();
             }
-            // A row without end would be one that differs.
-            if !text.is_empty() {
-                digest.add_row(self.seed, &text);
-            }
+            digest.add(&text);
             Ok(())
         };
         reading.await.map_err(|error| Error::Step {
             act: format!("read back table {schema}.{table}"),
             source: Failure::of(&self.session, error, Rows::AtHand),
         })?;
-        Ok(digest)
+        Ok(digest.end())
     }
 
     /// Number of large objects.

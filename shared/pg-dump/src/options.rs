@@ -36,7 +36,8 @@ pub struct DumpOptions {
     pub section_bytes: usize,
     /// The longest row, in bytes of COPY text, that may be taken into memory; from 64 KiB.
     pub max_row: u64,
-    /// Tables are read in slices of so many bytes of their main part, where the server can (14 and later).
+    /// Tables are read in slices of so many bytes, where the server can (14 and later). About a section each: a longer one would go on
+    /// while others are at the next table already, and put its sections between theirs.
     pub slice_bytes: u64,
     /// How long locking the tables waits for a lock, each time.
     pub lock_timeout: Duration,
@@ -64,7 +65,7 @@ impl Default for DumpOptions {
             connections: 4,
             section_bytes: 8 << 20,
             max_row: 32 << 20,
-            slice_bytes: 128 << 20,
+            slice_bytes: 8 << 20,
             lock_timeout: Duration::from_secs(10),
             lock_attempts: 4,
             slice_lock_timeout: Duration::from_secs(5),

@@ -17,8 +17,6 @@ pub(crate) struct Slice {
     /// The table's header and COPY line, in the database's encoding.
     pub(crate) header: Arc<[u8]>,
     pub(crate) extent: Extent,
-    /// Bytes on the server's disk, more or less: what is read first is what takes longest.
-    pub(crate) weight: u64,
 }
 
 /// A table that is going to be read.
@@ -40,7 +38,7 @@ pub(crate) enum Extent {
 impl Slice {
     /// All of a table.
     pub(crate) fn whole(table: &Table) -> Self {
-        Self { table: Arc::clone(&table.data), header: Arc::clone(&table.header), extent: Extent::Whole, weight: 0 }
+        Self { table: Arc::clone(&table.data), header: Arc::clone(&table.header), extent: Extent::Whole }
     }
 
     /// `table`, as messages name it.
@@ -100,11 +98,18 @@ pub(crate) async fn sizes(leader: &Session, tables: &[TableData]) -> Result<Hash
     Ok(rows.iter().map(|row| (row.get(0), Size { main: bytes(row.get(1)), toast: bytes(row.get(2)) })).collect())
 }
 
-/// Cuts the tables into slices, the heaviest first.
+/// Cuts the tables into slices, the heaviest table first. Those of a table stand together: all who read share it, and so its sections lie
+/// together too, for whoever wants one table of a backup.
 pub(crate) fn plan(server: &Server, tables: &[Table], sizes: &HashMap<u32, Size>, options: &DumpOptions) -> Vec<Slice> {
     let pages_at_once = u32::try_from(options.slice_bytes / server.page_bytes.max(1)).unwrap_or(u32::MAX).max(1);
-    let mut slices = Vec::new();
+    let mut weighed: Vec<(u64, &Table)> = Vec::with_capacity(tables.len());
     for table in tables {
+        let size = sizes.get(&table.data.oid).copied().unwrap_or_default();
+        weighed.push((size.main + size.toast, table));
+    }
+    weighed.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
+    let mut slices = Vec::new();
+    for (weight, table) in weighed {
         let data = &table.data;
         let size = sizes.get(&data.oid).copied().unwrap_or_default();
         let pages = u32::try_from(size.main / server.page_bytes.max(1)).unwrap_or(u32::MAX);
@@ -112,20 +117,17 @@ pub(crate) fn plan(server: &Server, tables: &[Table], sizes: &HashMap<u32, Size>
         let alone = options.connections <= 2;
         let whole = alone || !data.is_heap || data.filter.is_some() || !server.scans_ctid_ranges();
         // Out-of-line values weigh on the slices too, so a table of few pages and much toast is cut finer.
-        let weight = size.main + size.toast;
         let count = u32::try_from(weight.div_ceil(options.slice_bytes.max(1))).unwrap_or(u32::MAX);
         let step = pages.div_ceil(count.max(1)).clamp(1, pages_at_once);
         if whole || pages <= step {
-            slices.push(Slice { weight, ..Slice::whole(table) });
+            slices.push(Slice::whole(table));
             continue;
         }
         let parts = pages.div_ceil(step);
         for part in 0..parts {
             let end = (part + 1 < parts).then(|| (part + 1) * step);
-            let extent = Extent::Pages(part * step, end);
-            slices.push(Slice { extent, weight: weight / u64::from(parts), ..Slice::whole(table) });
+            slices.push(Slice { extent: Extent::Pages(part * step, end), ..Slice::whole(table) });
         }
     }
-    slices.sort_by_key(|slice| std::cmp::Reverse(slice.weight));
     slices
 }

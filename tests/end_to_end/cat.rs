@@ -90,6 +90,59 @@ fn share(site: &Site, keys: &Keys, table: &str) -> u64 {
     stored.and_then(|bytes| bytes.parse().ok()).unwrap_or_else(|| panic!("{said}"))
 }
 
+/// Restores with the command, through a proxy, into a new database that is dropped.
+async fn restore(site: &Site, keys: &Keys, proxy: &Proxy, arguments: &[&str]) {
+    let into = format!("{}_again", site.database.name);
+    let restored = offsite()
+        .args(["restore", "database", "latest", "--into", &into, "--wrapping-keys"])
+        .arg(keys.0.path())
+        .args(["--vault", &site.bucket, "--environment", &site.environment])
+        .args(arguments)
+        .env("DATABASE_URL", site.database.server.url("postgres"))
+        .env("AWS_ENDPOINT_URL_S3", proxy.endpoint())
+        .output()
+        .unwrap();
+    assert!(restored.status.success(), "{}", said(&restored));
+    site.drop_database(&into).await;
+}
+
+/// Small tables lie by the dozen in a frame of the envelope, which is the least that can be fetched.
+#[tokio::test(flavor = "multi_thread")]
+async fn backup_of_small_tables_is_fetched_about_once_by_a_restore() {
+    let site = Site::new(USUAL).await;
+    site.database.run("DO 'BEGIN FOR i IN 1..60 LOOP EXECUTE format(''CREATE TABLE t%s AS SELECT n, md5(n::text) FROM generate_series(1, 500) n'', i); END LOOP; END'").await;
+    site.back_up().await;
+    let (keys, proxy) = (Keys::of(&site), Proxy::start().await);
+    restore(&site, &keys, &proxy, &[]).await;
+    let all = site.listing().await.backups[0].summary.bytes;
+    assert!(proxy.answered() <= all + 2 * MIB, "{} of {all}", proxy.answered());
+}
+
+/// Backups whose readers were at several large tables at once: their sections must not lie between each other's.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_large_table_among_others_little_else_is_fetched_by_cat_and_by_a_restore() {
+    let site = Site::new(USUAL).await;
+    let text = "(SELECT string_agg(md5((n * 100 + i)::text), '') FROM generate_series(1, 30) i) AS text";
+    for (table, rows) in [("large", 90_000), ("other", 60_000)] {
+        site.database.run(&format!("CREATE TABLE {table} AS SELECT n, {text} FROM generate_series(1, {rows}) n")).await;
+    }
+    site.database.run("DO 'BEGIN FOR i IN 1..60 LOOP EXECUTE format(''CREATE TABLE t%s AS SELECT * FROM other LIMIT 300'', i); END LOOP; END'").await;
+    site.back_up().await;
+    let keys = Keys::of(&site);
+    let share = share(&site, &keys, "large");
+    assert!(share > 20 * MIB, "{share}: too few sections to show anything");
+
+    let proxy = Proxy::start().await;
+    let cat = keys.cat(&site, &["large"]).env("AWS_ENDPOINT_URL_S3", proxy.endpoint()).output().unwrap();
+    assert!(cat.status.success(), "{}", said(&cat));
+    assert!(proxy.answered() <= share + 2 * MIB, "cat: {} with {share} of its own", proxy.answered());
+
+    let proxy = Proxy::start().await;
+    restore(&site, &keys, &proxy, &["--table", "large"]).await;
+    // The definitions are read twice: once to know what belongs to the table.
+    assert!(proxy.answered() <= share + 4 * MIB, "restore: {} with {share} of its own", proxy.answered());
+}
+
 #[tokio::test]
 async fn sql_of_a_table_is_loaded_by_psql_into_one_that_is_there() {
     let site = site().await;

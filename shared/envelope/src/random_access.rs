@@ -83,6 +83,11 @@ impl<S: RangeSource> RandomAccess<S> {
         self.full_length() + self.final_frame.len() as u64
     }
 
+    /// Plaintext bytes of a frame, the least that is fetched: all frames begin at multiples of it.
+    pub fn frame_length(&self) -> u32 {
+        self.frame_length
+    }
+
     /// What the message is bound to: verified.
     pub fn context(&self) -> &EncryptionContext {
         &self.context

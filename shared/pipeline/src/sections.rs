@@ -11,7 +11,6 @@ use pg_restore::{SectionSource, SourceError};
 use sql_volume::{
     DatabaseProperties, DigestSeed, INDEX_TRAILER_LEN, Index, IndexTrailer, Requirements, SectionEntry, TableTotals,
 };
-use tokio::task::JoinHandle;
 use vault::{Backup, BackupId, Kind, Manifest, ObjectReader, StoredObject, Vault};
 
 use crate::context::{context, volume_part};
@@ -19,8 +18,12 @@ use crate::error::Error;
 use crate::manifest::contradiction;
 use crate::progress::Progress;
 
+mod fetch;
+
+use fetch::{Fetch, Last};
+
 /// Sections under way at once, besides those that are being applied, unless they are long.
-const AHEAD: usize = 4;
+const AHEAD: usize = 16;
 /// Bytes of SQL from which on no further section is fetched ahead.
 const AHEAD_BYTES: u64 = 32 << 20;
 
@@ -76,9 +79,6 @@ impl Volume {
     }
 }
 
-/// A section on its way: its entry and its verified SQL.
-type Fetch = JoinHandle<Result<(SectionEntry, Vec<u8>), Error>>;
-
 /// Reads a backup's sections in order.
 pub(crate) struct StoredSections {
     volumes: Vec<Arc<Volume>>,
@@ -88,6 +88,8 @@ pub(crate) struct StoredSections {
     pending: VecDeque<(usize, usize)>,
     /// What is under way, with its length as SQL.
     ahead: VecDeque<(u64, Fetch)>,
+    /// The frame that they end in.
+    last: Last,
     progress: Progress,
 }
 
@@ -114,7 +116,8 @@ impl StoredSections {
             None => None,
         };
         let tables = check(id, &volumes, manifest)?;
-        let mut opened = Self { volumes, tables, roles, pending: VecDeque::new(), ahead: VecDeque::new(), progress };
+        let (pending, ahead) = (VecDeque::new(), VecDeque::new());
+        let mut opened = Self { volumes, tables, roles, pending, ahead, last: Last::default(), progress };
         opened.pend(|_| true);
         Ok(opened)
     }
@@ -137,15 +140,16 @@ impl StoredSections {
     fn fetch_ahead(&mut self) {
         let mut bytes: u64 = self.ahead.iter().map(|(length, _)| length).sum();
         while self.ahead.len() < AHEAD && (self.ahead.is_empty() || bytes < AHEAD_BYTES) {
-            let Some((volume, section)) = self.pending.pop_front() else { return };
-            let volume = Arc::clone(&self.volumes[volume]);
+            let Some((number, section)) = self.pending.pop_front() else { return };
+            let volume = &self.volumes[number];
             let length = volume.index.sections[section].sql_length;
             bytes += length;
-            self.ahead.push_back((length, tokio::spawn(async move { fetch(&volume, section).await })));
+            self.ahead.push_back((length, self.last.begin(volume, number, section)));
         }
     }
 
     fn stop(&mut self) {
+        self.last = Last::default();
         for (_, fetch) in self.ahead.drain(..) {
             fetch.abort();
         }
@@ -171,22 +175,6 @@ async fn read_index(plaintext: &RandomAccess<Ciphertext>, name: &str) -> Result<
     let trailer = IndexTrailer::parse(&tail, len).map_err(damaged)?;
     let frame = read(trailer.offset..len).await?;
     Index::from_frame(&frame, trailer).map_err(damaged)
-}
-
-async fn fetch(volume: &Volume, section: usize) -> Result<(SectionEntry, Vec<u8>), Error> {
-    let entry = volume.index.sections[section].clone();
-    let frame = volume
-        .plaintext
-        .read(entry.offset..entry.offset + entry.length)
-        .await
-        .map_err(|source| Error::Envelope { part: format!("read section {} of {}", entry.seq, volume.part), source })?;
-    let (seed, part) = (volume.index.digest_seed, volume.part.clone());
-    tokio::task::spawn_blocking(move || match sql_volume::decompress(&frame, &entry, seed) {
-        Ok(sql) => Ok((entry, sql)),
-        Err(source) => Err(Error::Section { part, source }),
-    })
-    .await
-    .map_err(|_| Error::Stopped("reading a section"))?
 }
 
 /// The volumes' indexes must continue one another and add up to what the manifest says.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes, BytesMut};
-use envelope::{FRAME_LENGTH, Identities};
+use envelope::Identities;
 use sql_volume::{DigestSeed, RowDigest, SectionEntry, SectionKind};
 use vault::{BackupChoice, BackupId, Kind, Vault};
 
@@ -190,7 +190,7 @@ struct Window {
 impl Window {
     /// A section's bytes. Sections are asked for in the order of their places.
     async fn read(&mut self, volume: &Volume, entry: &SectionEntry) -> Result<Bytes, Error> {
-        let frame = u64::from(FRAME_LENGTH);
+        let frame = u64::from(volume.plaintext.frame_length());
         let (start, end) = (entry.offset, entry.offset + entry.length);
         let mut kept = self.start + self.bytes.len() as u64;
         if start < self.start || start >= kept {

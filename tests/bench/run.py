@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Speed and memory of the backups, against what does the same without us, on one machine in one run.
 
-    run.py [speed] [memory] [schema] [partitions] [dump] [files] [objects] [large] [localstack]      all without a word
+    run.py [speed] [memory] [schema] [partitions] [dump] [restore] [widerestore] [files] [objects] [large]
+           [localstack]      all without a word
 
 speed   ours and two pipelines in turn, over the same database (pgbench and a text-heavy table) into the same vault, as
         medians and as ratios of each turn: wall time, CPU time of the clients, memory of the largest process.
@@ -9,6 +10,9 @@ memory  the peak of the function over databases that are hard on it: its bound i
 schema  `offsite dump --schema-only` of 10,000 tables, and pg_dump, in turn: wall time, CPU time of the client, its memory.
 partitions  the same of 50,000 partitions, which take long to make.
 dump    `offsite dump` by one job and by as many as there are processors, and pg_dump, in turn: the same.
+restore the restore of a database of 1 GiB (or BENCH_RESTORE_GIB) with indexes and foreign keys, restoring by hand, and pg_restore by
+        as many jobs, in turn, each with ANALYZE at its end: wall time, CPU time of the client, memory.
+widerestore  the peak of the restore's memory over rows of 16 and of 100 MiB as text.
 files   the backup of 2,000 files (1 GiB), the older way in Python, and the least that has to be done (the same GETs, and as many
         bytes put), in turn: wall time, CPU time, memory. Their server is 30 ms away, as S3 is, and as fast as memory: there
         processors bound a backup. Then once more without the older way, with the bandwidth that AWS Lambda gives to a function.
@@ -31,6 +35,7 @@ import files  # noqa: E402
 import function  # noqa: E402
 import place  # noqa: E402
 import process  # noqa: E402
+import restore  # noqa: E402
 import stage  # noqa: E402
 import turns  # noqa: E402
 
@@ -111,6 +116,7 @@ def memory(stack):
 
 def main():
     parts = {"speed": speed, "memory": memory, "schema": dump.schema, "partitions": dump.partitions, "dump": dump.dump,
+             "restore": restore.restore, "widerestore": restore.restore_memory,
              "files": files.files, "objects": files.objects, "large": files.large, "localstack": files.localstack}
     chosen = sys.argv[1:] or list(parts)
     if set(chosen) - set(parts):

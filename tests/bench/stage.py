@@ -56,7 +56,15 @@ class Stack:
         self.run_aws("s3api", "create-bucket", "--bucket", self.bucket, "--object-lock-enabled-for-bucket")
         rule = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 1}}}
         self.run_aws("s3api", "put-object-lock-configuration", "--bucket", self.bucket, "--object-lock-configuration", json.dumps(rule))
-        self.wrapping_keys = self.secret("keys", {"bench": secrets.token_hex(32)})
+        self.wrapping_key = {"bench": secrets.token_hex(32)}
+        self.wrapping_keys = self.secret("keys", self.wrapping_key)
+
+    def wrapping_keys_file(self, folder):
+        """The same keys for the command."""
+        path = folder / "keys.json"
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(self.wrapping_key))
+        return path
 
     def run_aws(self, *arguments):
         subprocess.run([self.aws, *arguments], env=self.variables, check=True, stdout=subprocess.DEVNULL)

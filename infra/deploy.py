@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Builds the functions for Lambda and deploys template.yaml, into the account and Region that the AWS CLI would use.
+"""Builds the functions for Lambda and deploys template.yaml, or infra/verify.yaml, into the account and Region that the AWS CLI would use.
 
 With a file of parameters it asks nothing. Without one, `sam deploy --guided` asks for each, and remembers the answers in samconfig.toml.
 """
@@ -19,6 +19,7 @@ import glibc  # noqa: E402
 import pinned  # noqa: E402
 
 TARGETS = {"arm64": "aarch64-unknown-linux-gnu", "x86_64": "x86_64-unknown-linux-gnu"}
+TEMPLATES = ("template.yaml", "infra/verify.yaml")
 CAPABILITIES = ["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 
 
@@ -43,16 +44,16 @@ def environment(*, builds: bool) -> dict:
     return {**os.environ, "PATH": os.pathsep.join([*(str(folder / "bin") for folder in tools), os.environ["PATH"]]), "SAM_CLI_TELEMETRY": "0", "AWS_PAGER": ""}
 
 
-def build(architecture: str, env: dict) -> Path:
+def build(template: str, architecture: str, env: dict) -> Path:
     """Builds by zig, whose programs need no newer glibc than Lambda has; the folder with the template."""
     run(["rustup", "target", "add", TARGETS[architecture]], env)
-    run(["sam", "build", "--beta-features", "--parameter-overrides", f"Architecture={architecture}"], env)
+    run(["sam", "build", "--template", template, "--beta-features", "--parameter-overrides", f"Architecture={architecture}"], env)
     return CHECKOUT / ".aws-sam/build"
 
 
 def judge(built: Path) -> None:
     """Refuses programs that Lambda could not start."""
-    programs = sorted(built.glob("*/bootstrap"))
+    programs = sorted(built.rglob("bootstrap"))
     if not programs:
         raise Failed(f"{built} holds no programs HINT: See what sam build said.")
     for program in programs:
@@ -86,6 +87,7 @@ def somebody_is_told(command: str, env: dict) -> None:
 
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--template", choices=TEMPLATES, default=TEMPLATES[0], help="what to deploy: the backups, or the watch over the vault")
     arguments.add_argument("--stack", default="offsite", help="name of the stack")
     arguments.add_argument("--parameters", type=Path, help="YAML file of parameters; asks for each without")
     arguments.add_argument("--architecture", choices=TARGETS, default="arm64")
@@ -93,7 +95,7 @@ def main() -> int:
     chosen = arguments.parse_args()
     try:
         env = environment(builds=not chosen.built)
-        built = chosen.built or build(chosen.architecture, env)
+        built = chosen.built or build(chosen.template, chosen.architecture, env)
         judge(built)
         asked = ["--parameter-overrides", f"file://{chosen.parameters.resolve()}", "--no-confirm-changeset", "--no-fail-on-empty-changeset"]
         run(["sam", "deploy", "--template-file", built / "template.yaml", "--stack-name", chosen.stack, "--resolve-s3", "--capabilities", *CAPABILITIES,

@@ -15,7 +15,7 @@ import place  # noqa: E402
 
 # Of the machine that the tests run on: another's are built in the same way.
 ARCHITECTURE = {"x86_64": "--x86-64", "aarch64": "--arm64"}
-FUNCTIONS = ("backup-database", "backup-files", "restore")
+FUNCTIONS = ("backup-database", "backup-files", "restore", "verify")
 
 
 def main() -> int:

@@ -60,7 +60,7 @@ class Parameters(unittest.TestCase):
         groups = main["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
         grouped = [name for group in groups for name in group["Parameters"]]
         self.assertEqual(sorted(grouped), sorted(main["Parameters"]))
-        for file in ("template.yaml", "infra/alarms.yaml", "infra/network.yaml", "infra/roles.yaml"):
+        for file in ("template.yaml", "infra/alarms.yaml", "infra/network.yaml", "infra/roles.yaml", "infra/verify.yaml"):
             for name, parameter in template(file)["Parameters"].items():
                 self.assertTrue(parameter.get("Description", "").endswith("."), f"{file}: {name}")
 

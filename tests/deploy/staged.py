@@ -28,9 +28,15 @@ def stage(folder: Path, variables: dict) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(CHECKOUT / "infra", folder / "infra")
     say_as_known_here(folder / "infra/vault.yaml")
-    template = (CHECKOUT / "template.yaml").read_text()
-    binaries = re.findall(r"^ +Binary: (\S+)$", template, re.M)
-    for binary in binaries:
+    stage_functions(folder, "template.yaml", "CodeUri: .\n", "CodeUri: ./{}\n", "    Environment:\n      Variables:\n", variables)
+    stage_functions(folder, "infra/verify.yaml", "Code: ..\n", "Code: ../{}\n", "      Environment:\n        Variables:\n", variables)
+    return folder / "template.yaml"
+
+
+def stage_functions(folder: Path, name: str, code: str, staged_code: str, mark: str, variables: dict) -> None:
+    """Puts the programs of a template's functions where `staged_code` says, and `variables` behind `mark`."""
+    template = (CHECKOUT / name).read_text()
+    for binary in re.findall(r"^ +Binary: (\S+)$", template, re.M):
         program = programs() / binary
         if not program.is_file():
             raise FileNotFoundError(f"{program} HINT: Run cargo build --workspace.")
@@ -38,10 +44,9 @@ def stage(folder: Path, variables: dict) -> Path:
         bootstrap.parent.mkdir()
         bootstrap.write_text(f"#!/bin/sh\nexec '{program}'\n")
         bootstrap.chmod(0o755)
-        template = template.replace("CodeUri: .\n", f"CodeUri: ./{binary}\n", 1)
-    mark = "    Environment:\n      Variables:\n"
-    if template.count(mark) != 1 or "CodeUri: .\n" in template:
-        raise ValueError("template.yaml has another shape than is known here")
-    added = "".join(f"        {name}: '{value}'\n" for name, value in variables.items())
-    (folder / "template.yaml").write_text(template.replace(mark, mark + added))
-    return folder / "template.yaml"
+        template = template.replace(code, staged_code.format(binary), 1)
+    if template.count(mark) != 1 or code in template:
+        raise ValueError(f"{name} has another shape than is known here")
+    indent = mark[:len(mark) - len(mark.lstrip())] + "    "
+    added = "".join(f"{indent}{variable}: '{value}'\n" for variable, value in variables.items())
+    (folder / name).write_text(template.replace(mark, mark + added))

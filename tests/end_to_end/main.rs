@@ -28,6 +28,7 @@ mod round_trip;
 mod runbook;
 mod status;
 mod stock_tools;
+mod watch;
 
 /// A schema with something of most kinds that an application holds, and rows that need more than one frame.
 const SHOP: &str = include_str!("shop.sql");

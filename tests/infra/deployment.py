@@ -9,6 +9,7 @@ DEPLOYER = f"arn:aws:iam::{VAULT}:role/deployer"
 BUCKET, FILES, OLDER = "vault-1", "shop-files", "older-backups"
 KEY = f"arn:aws:kms:{REGION}:{VAULT}:key/11111111-1111-1111-1111-111111111111"
 TOPIC = f"arn:aws:sns:{REGION}:{APPLICATION}:oncall"
+VAULT_TOPIC = f"arn:aws:sns:{REGION}:{VAULT}:vault-alarms"
 QUEUE = f"arn:aws:sqs:{REGION}:{APPLICATION}:offsite-Undelivered"
 DATABASE_SECRET = f"arn:aws:secretsmanager:{REGION}:{APPLICATION}:secret:shop-database-AbCdEf"
 
@@ -23,7 +24,16 @@ def vault(parameters: dict = None, *, change=None, account: str = VAULT) -> intr
     if change:
         change(read)
     given = {"Environment": ENVIRONMENT, "ApplicationAccount": APPLICATION, "DeployingRole": DEPLOYER, **(parameters or {})}
-    return intrinsics.Stack(read, given, account, REGION, names={"Vault": BUCKET, "Vault.Arn": f"arn:aws:s3:::{BUCKET}", "Key.Arn": KEY})
+    return intrinsics.Stack(read, given, account, REGION, names={"Vault": BUCKET, "Alarms": VAULT_TOPIC, "Vault.Arn": f"arn:aws:s3:::{BUCKET}", "Key.Arn": KEY})
+
+
+def verify(parameters: dict = None, *, change=None) -> intrinsics.Stack:
+    """`infra/verify.yaml` beside the vault."""
+    read = template("infra/verify.yaml")
+    if change:
+        change(read)
+    given = {"Environment": ENVIRONMENT, "VaultBucket": BUCKET, "AlarmTopic": VAULT_TOPIC, **(parameters or {})}
+    return intrinsics.Stack(read, given, VAULT, REGION)
 
 
 def application(parameters: dict = None, *, change=None) -> intrinsics.Stack:

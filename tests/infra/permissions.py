@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import deployment
-from deployment import APPLICATION, BUCKET, DATABASE_SECRET, ENVIRONMENT, FILES, KEY, OLDER, QUEUE, REGION, STRANGER, TOPIC, VAULT
+from deployment import APPLICATION, BUCKET, DATABASE_SECRET, ENVIRONMENT, FILES, KEY, OLDER, QUEUE, REGION, STRANGER, TOPIC, VAULT, VAULT_TOPIC
 
 HERE = Path(__file__).resolve().parent
 EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Sid": "Everything", "Effect": "Allow", "Action": "*", "Resource": "*"}]}
@@ -28,14 +28,18 @@ PLACES = {"vault": (VAULT, f"arn:aws:s3:::{BUCKET}"), "files": (APPLICATION, f"a
           **{f"function-{name}": (APPLICATION, f"arn:aws:lambda:{REGION}:{APPLICATION}:function:offsite-{name}")
              for name in ("backup-database", "backup-files", "restore")},
           "network": (APPLICATION, f"arn:aws:ec2:{REGION}:{APPLICATION}:network-interface"),
+          "vault-log": (VAULT, f"arn:aws:logs:{REGION}:{VAULT}:log-group:/aws/lambda"), "vault-topic": (VAULT, VAULT_TOPIC),
+          "function-verify": (VAULT, f"arn:aws:lambda:{REGION}:{VAULT}:function:offsite-{ENVIRONMENT}-verify"),
           "topic": (APPLICATION, TOPIC), "queue": (APPLICATION, QUEUE),
           "wrapping-keys": (APPLICATION, WRAPPING_KEYS), "other-secret": (APPLICATION, OTHER_SECRET),
           "older": (APPLICATION, f"arn:aws:s3:::{OLDER}"), "older-passwords": (APPLICATION, OLDER_PASSWORDS)}
 ACCOUNTS = {"backup-database": APPLICATION, "backup-files": APPLICATION, "restore": APPLICATION, "schedules": APPLICATION,
             "application-admin": APPLICATION,
-            "vault-admin": VAULT, "deployer": VAULT, "break-glass": VAULT, "verify": VAULT, "stranger": STRANGER}
+            "vault-admin": VAULT, "deployer": VAULT, "break-glass": VAULT, "verify": VAULT, "verify-schedule": VAULT, "stranger": STRANGER}
 # The roles of the application's stack, and the services that they are allowed something of.
 ROLES = ("backup-database", "backup-files", "restore", "schedules")
+# Those of the watch, in the vault's account.
+WATCHERS = ("verify", "verify-schedule")
 SERVICES = ("ec2", "kms", "lambda", "logs", "rds-db", "s3", "secretsmanager", "sns", "sqs")
 # Words of the column `how`, and the keys of the request that they set. None takes a key away.
 CIRCUMSTANCES = {
@@ -86,6 +90,8 @@ class Policies:
         self.bucket, self.key = made["VaultPolicy"]["PolicyDocument"], made["Key"]["KeyPolicy"]
         roles = deployment.application({**GIVEN, **(application or {})}, change=change_roles).child("Roles")
         self.own = {role: deployment.role_policies(roles, role) for role in ROLES}
+        watch = deployment.verify()
+        self.own.update({role: deployment.role_policies(watch, role) for role in WATCHERS})
         self.own["break-glass"] = [made["BreakGlassPolicy"]["PolicyDocument"]]
 
     def of_resource(self, to: str):

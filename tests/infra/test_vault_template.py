@@ -94,7 +94,7 @@ class Alarms(unittest.TestCase):
 
     def test_switching_the_alarms_off_is_told(self):
         for source, name in (("cloudtrail", "StopLogging"), ("cloudtrail", "DeleteTrail"), ("events", "DisableRule"), ("events", "RemoveTargets"),
-                             ("sns", "DeleteTopic"), ("sns", "Unsubscribe")):
+                             ("sns", "DeleteTopic"), ("sns", "Unsubscribe"), ("monitoring", "DeleteAlarms"), ("scheduler", "UpdateSchedule")):
             self.assertEqual(["TellOfTheWatch"], self.heard(source, name), name)
 
     def test_every_rule_tells_the_topic_and_the_topic_lets_it(self):

@@ -65,6 +65,11 @@ impl Site {
         self.function("restore")
     }
 
+    /// The watch over the vault, which is told of hourly backups of the database and of none of files.
+    pub fn verify(&self) -> Function {
+        self.function("verify").with("OFFSITE_DATABASE_HOURS", "3").with("OFFSITE_FILES_HOURS", "0")
+    }
+
     /// A backup that must succeed; its report.
     pub async fn back_up(&self) -> Value {
         self.backup().invoke(&json!({})).await.report()

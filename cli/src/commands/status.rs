@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -6,8 +5,7 @@ use clap::Args;
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use time::serde::rfc3339;
-use vault::{Backup, Finding, Kind, Listing, LockPolicy, LockStatus, Problem};
+use vault::{Finding, Kind, Listing, LockPolicy, LockStatus, Problem, Standing};
 
 use crate::exit;
 use crate::place::{VaultLock, VaultPlace};
@@ -43,44 +41,13 @@ pub(crate) struct Status {
     place: VaultPlace,
 }
 
-/// What there is of one kind.
-#[derive(Debug, PartialEq, Serialize)]
-struct OfKind {
-    kind: &'static str,
-    backups: usize,
-    stored_bytes: u64,
-    newest: Option<Newest>,
-    /// Hours from which the newest is too old.
-    limit_hours: u32,
-    /// Longer pauses between two backups than that, the latest first.
-    gaps: Vec<Gap>,
-}
-
-#[derive(Debug, PartialEq, Serialize)]
-struct Newest {
-    backup: String,
-    #[serde(with = "rfc3339")]
-    snapshot: OffsetDateTime,
-    age_seconds: i64,
-    /// How often each warning was given, by its code.
-    warnings: BTreeMap<String, u64>,
-}
-
-#[derive(Debug, PartialEq, Serialize)]
-struct Gap {
-    #[serde(with = "rfc3339")]
-    after: OffsetDateTime,
-    #[serde(with = "rfc3339")]
-    before: OffsetDateTime,
-}
-
 #[derive(Debug, Serialize)]
 struct Answer {
     /// Nothing is wrong.
     ok: bool,
     /// What is wrong.
     wrong: Vec<String>,
-    kinds: Vec<OfKind>,
+    kinds: Vec<Standing>,
     /// Days for which the vault locks what is written; `null` if unknown or not asked for.
     lock_days: Option<u32>,
     findings: Vec<String>,
@@ -96,9 +63,12 @@ impl Status {
         };
         let limits =
             [(Kind::Database, self.database_hours, DATABASE_HOURS), (Kind::Files, self.files_hours, FILES_HOURS)];
-        let mut answer = assess(&listing, limits, OffsetDateTime::now_utc());
+        let locked = match &lock {
+            Ok(Some(LockStatus::Locked { days })) => Some(*days),
+            _ => None,
+        };
+        let mut answer = assess(&listing, limits, locked, OffsetDateTime::now_utc());
         match lock {
-            Ok(Some(LockStatus::Locked { days })) => answer.lock_days = Some(days),
             Ok(_) => {}
             Err(unlocked @ vault::Error::Unlocked { .. }) => answer.wrong.push(unlocked.to_string()),
             Err(error) => return Err(error.into()),
@@ -113,13 +83,18 @@ impl Status {
     }
 }
 
-fn assess(listing: &Listing, limits: [(Kind, Option<u32>, u32); 2], now: OffsetDateTime) -> Answer {
+fn assess(
+    listing: &Listing,
+    limits: [(Kind, Option<u32>, u32); 2],
+    lock_days: Option<u32>,
+    now: OffsetDateTime,
+) -> Answer {
     let (mut kinds, mut wrong) = (Vec::new(), Vec::new());
     for (kind, asked, usual) in limits {
         let limit = asked.unwrap_or(usual);
-        let of_kind = of_kind(listing.backups.iter().filter(|backup| backup.kind == kind), kind, limit, now);
-        match &of_kind.newest {
-            Some(newest) if newest.age_seconds > i64::from(limit) * 3600 => wrong.push(format!(
+        let standing = Standing::of(listing, kind, limit, now);
+        match &standing.newest {
+            Some(newest) if standing.late() => wrong.push(format!(
                 "the newest backup of {} is {} old, and {limit} hours are allowed",
                 what(kind),
                 age(time::Duration::seconds(newest.age_seconds))
@@ -127,43 +102,21 @@ fn assess(listing: &Listing, limits: [(Kind, Option<u32>, u32); 2], now: OffsetD
             None if asked.is_some() => wrong.push(format!("there is no backup of {}", what(kind))),
             _ => {}
         }
-        kinds.push(of_kind);
+        kinds.push(standing);
     }
     if kinds.iter().all(|kind| kind.newest.is_none()) && wrong.is_empty() {
         wrong.push("there is no backup".to_owned());
     }
-    // Somebody did this. A run that left no backup has told so itself, and one that is under way looks the same.
-    let harmless = |finding: &&Finding| matches!(finding.problem, Problem::Incomplete { .. });
+    // Somebody did this. A run that left no backup has told so itself, and one that is under way looks the same. After the lock's
+    // end the bucket's lifecycle deletes.
+    let harmless = |finding: &&Finding| match &finding.problem {
+        Problem::Incomplete { .. } => true,
+        Problem::DeleteMarker { days } => lock_days.is_some_and(|locked| *days >= locked),
+        _ => false,
+    };
     wrong.extend(listing.findings.iter().filter(|finding| !harmless(finding)).map(ToString::to_string));
     let findings = listing.findings.iter().map(ToString::to_string).collect();
-    Answer { ok: false, wrong, kinds, lock_days: None, findings }
-}
-
-/// `backups` are newest first.
-fn of_kind<'a>(backups: impl Iterator<Item = &'a Backup>, kind: Kind, limit: u32, now: OffsetDateTime) -> OfKind {
-    let (mut count, mut stored_bytes, mut newest, mut gaps) = (0, 0, None, Vec::new());
-    let mut later: Option<OffsetDateTime> = None;
-    for backup in backups {
-        count += 1;
-        stored_bytes += backup.summary.bytes;
-        if !backup.timely() {
-            continue;
-        }
-        let snapshot = backup.summary.snapshot;
-        if newest.is_none() {
-            newest = Some(Newest {
-                backup: backup.id.to_string(),
-                snapshot,
-                age_seconds: (now - snapshot).whole_seconds(),
-                warnings: backup.summary.warnings.clone(),
-            });
-        }
-        if let Some(before) = later.filter(|later| *later - snapshot > time::Duration::hours(limit.into())) {
-            gaps.push(Gap { after: snapshot, before });
-        }
-        later = Some(snapshot);
-    }
-    OfKind { kind: kind.as_str(), backups: count, stored_bytes, newest, limit_hours: limit, gaps }
+    Answer { ok: false, wrong, kinds, lock_days, findings }
 }
 
 fn what(kind: Kind) -> &'static str {
@@ -176,14 +129,15 @@ fn what(kind: Kind) -> &'static str {
 impl Answer {
     fn print(&self) -> Result<()> {
         let shown = |instant: OffsetDateTime| anyhow::Ok(instant.replace_nanosecond(0)?.format(&Rfc3339)?);
-        for OfKind { kind, backups, stored_bytes, newest, gaps, .. } in &self.kinds {
+        for Standing { kind, backups, stored_bytes, newest, gaps, .. } in &self.kinds {
             let Some(newest) = newest else {
-                println!("{kind:9} no backups");
+                println!("{:9} no backups", kind.as_str());
                 continue;
             };
             let ago = age(time::Duration::seconds(newest.age_seconds));
             println!(
-                "{kind:9} {backups} backups, {}; the newest is of {}, {ago} ago",
+                "{:9} {backups} backups, {}; the newest is of {}, {ago} ago",
+                kind.as_str(),
                 bytes(*stored_bytes),
                 shown(newest.snapshot)?
             );

@@ -27,6 +27,24 @@ pub enum Metric {
     Sections,
     /// What a person should know: see the report.
     Warnings,
+    /// Age of the newest backup of a database.
+    DatabaseAge,
+    /// Age of the newest backup of files.
+    FilesAge,
+    /// Kinds of which a backup is missing.
+    Late,
+    /// Signs that somebody meddled with the vault.
+    Tampered,
+    /// What can be deleted too early.
+    Unlocked,
+    /// Sizes that ask for a look.
+    Unusual,
+    /// What is kept too long.
+    Overdue,
+    /// What the watch could not look at.
+    Unread,
+    /// Drills that are due.
+    DrillsDue,
 }
 
 impl Metric {
@@ -38,12 +56,22 @@ impl Metric {
             Self::Files => "Files",
             Self::Sections => "Sections",
             Self::Warnings => "Warnings",
+            Self::DatabaseAge => "DatabaseAge",
+            Self::FilesAge => "FilesAge",
+            Self::Late => "Late",
+            Self::Tampered => "Tampered",
+            Self::Unlocked => "Unlocked",
+            Self::Unusual => "Unusual",
+            Self::Overdue => "Overdue",
+            Self::Unread => "Unread",
+            Self::DrillsDue => "DrillsDue",
         }
     }
 
     fn unit(self) -> &'static str {
         match self {
             Self::SourceBytes | Self::StoredBytes => "Bytes",
+            Self::DatabaseAge | Self::FilesAge => "Seconds",
             _ => "Count",
         }
     }

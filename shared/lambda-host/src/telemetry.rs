@@ -11,7 +11,7 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 
 /// Sets the log up. Our own events from `info`, others' from `warn`; `RUST_LOG` says otherwise.
 pub fn init() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,backup_database=info,backup_files=info,restore=info,lambda_host=info,pipeline=info,pg_dump=info,pg_restore=info,file_archive=info,vault=info,envelope=info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,backup_database=info,backup_files=info,restore=info,verify=info,lambda_host=info,pipeline=info,pg_dump=info,pg_restore=info,file_archive=info,vault=info,envelope=info"));
     tracing_subscriber::fmt().json().flatten_event(true).with_current_span(false).with_env_filter(filter).init();
 }
 

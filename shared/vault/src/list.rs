@@ -12,11 +12,12 @@ use crate::connect::Vault;
 use crate::environment::Kind;
 use crate::error::Error;
 use crate::layout;
-pub(crate) use assess::Assessed;
+pub(crate) use assess::{Assessed, MAX_SKEW};
 pub use finding::{Finding, Problem};
+pub(crate) use versions::Key;
 
 /// Summaries that are fetched at once.
-const FETCHES: usize = 16;
+pub(crate) const FETCHES: usize = 16;
 
 /// What is in the vault.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

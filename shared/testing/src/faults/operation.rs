@@ -12,6 +12,8 @@ pub enum Operation {
     ListObjects,
     HeadObject,
     GetObjectTagging,
+    GetObjectRetention,
+    GetBucketLifecycle,
     Other,
 }
 
@@ -41,6 +43,8 @@ impl Operation {
             "GET" if has("versions") => Self::ListObjectVersions,
             "GET" if has("object-lock") => Self::GetObjectLockConfiguration,
             "GET" if has("tagging") => Self::GetObjectTagging,
+            "GET" if has("retention") => Self::GetObjectRetention,
+            "GET" if has("lifecycle") => Self::GetBucketLifecycle,
             "GET" if has("list-type") => Self::ListObjects,
             "HEAD" if object => Self::HeadObject,
             "PUT" if object => Self::PutObject,

@@ -8,11 +8,13 @@ use crate::environment::Kind;
 use crate::error::Error;
 use crate::id::BackupId;
 use crate::layout::{self, MANIFEST, SUMMARY};
+use crate::list::versions::Key;
 use crate::list::{Finding, Problem};
 use crate::summary::Summary;
 
 /// Between the id's time and S3's.
-const MAX_SKEW: i64 = 2 * 60 * 60;
+pub(crate) const MAX_SKEW: i64 = 2 * 60 * 60;
+const DAY: i64 = 24 * 60 * 60;
 /// A summary of more bytes is not read.
 const MAX_SUMMARY: u64 = 16 << 20;
 
@@ -21,7 +23,7 @@ pub(crate) struct Folder {
     pub(crate) id: BackupId,
     pub(crate) kind: Kind,
     key: String,
-    objects: BTreeMap<String, ObjectVersion>,
+    pub(crate) objects: BTreeMap<String, ObjectVersion>,
     findings: Vec<Finding>,
 }
 
@@ -40,10 +42,20 @@ impl Vault {
         prefix: &str,
         pinned: Option<(&str, &str)>,
     ) -> Result<(Vec<Folder>, Vec<Finding>), Error> {
+        self.sorted(kind, self.versions(prefix).await?, pinned)
+    }
+
+    /// Of keys of a kind: as [`Self::folders`].
+    pub(crate) fn sorted(
+        &self,
+        kind: Kind,
+        keys: BTreeMap<String, Key>,
+        pinned: Option<(&str, &str)>,
+    ) -> Result<(Vec<Folder>, Vec<Finding>), Error> {
         let environment = self.environment();
         let mut folders = BTreeMap::<BackupId, Folder>::new();
         let mut strays = Vec::new();
-        for (key, mut all) in self.versions(prefix).await? {
+        for (key, mut all) in keys {
             let Some((id, object)) = layout::parse(environment, kind, &key) else {
                 strays.push(Finding { key, problem: Problem::Stray });
                 continue;
@@ -56,8 +68,10 @@ impl Vault {
                 findings: Vec::new(),
             });
             let mut find = |problem| folder.findings.push(Finding { key: key.clone(), problem });
-            if all.delete_markers > 0 {
-                find(Problem::DeleteMarker);
+            if let Some(deleted) = all.delete_markers.iter().min() {
+                let stored = all.versions.last().map_or(folder.id.start().unix_timestamp(), |oldest| oldest.modified);
+                let days = u32::try_from((deleted - stored) / DAY).unwrap_or(0);
+                find(Problem::DeleteMarker { days });
             }
             if all.versions.len() > 1 {
                 find(Problem::SecondVersion { versions: all.versions.len() });

@@ -25,8 +25,11 @@ pub enum Problem {
         /// Its id.
         version: String,
     },
-    /// Someone deleted the key, as far as the lock lets him. It counts all the same.
-    DeleteMarker,
+    /// Someone deleted the key, as far as the lock lets him. It counts all the same. After the lock's end the bucket's lifecycle does so.
+    DeleteMarker {
+        /// How old the object was then.
+        days: u32,
+    },
     /// A folder without a summary: a run that is under way, or failed.
     Incomplete {
         /// Objects in it.
@@ -70,7 +73,9 @@ impl fmt::Display for Problem {
             Self::LaterVersion { version } => {
                 write!(f, "is read in version {version}, which was asked for and is not the oldest")
             }
-            Self::DeleteMarker => f.write_str("was deleted, and is still there beneath the delete marker"),
+            Self::DeleteMarker { days } => {
+                write!(f, "was deleted, {days} days old, and is still there beneath the delete marker")
+            }
             Self::Incomplete { objects, bytes } => {
                 write!(
                     f,

@@ -39,7 +39,7 @@ async fn list_over_many_pages_is_the_list_of_one() {
     testing::s3::client().delete_object().bucket(vault.bucket()).key("production/database/b").send().await.unwrap();
     put(&vault, "production/other").await;
     let of = |keys: BTreeMap<String, Key>| {
-        keys.into_iter().map(|(key, all)| (key, all.versions, all.delete_markers)).collect::<Vec<_>>()
+        keys.into_iter().map(|(key, all)| (key, all.versions, all.delete_markers.len())).collect::<Vec<_>>()
     };
     let whole = of(vault.versions("production/database/").await.unwrap());
     let shape: Vec<_> = whole.iter().map(|(_, versions, markers)| (versions.len(), *markers)).collect();

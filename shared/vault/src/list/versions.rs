@@ -15,14 +15,16 @@ use crate::failure::FailedAct;
 pub(crate) struct Key {
     /// Newest first, as S3 lists them; empty if there are delete markers only.
     pub(crate) versions: Vec<ObjectVersion>,
-    pub(crate) delete_markers: usize,
+    /// When each was put on top, in seconds since 1970.
+    pub(crate) delete_markers: Vec<i64>,
 }
 
 impl Vault {
     /// Every key under a prefix with all its versions.
     pub(crate) async fn versions(&self, prefix: &str) -> Result<BTreeMap<String, Key>, Error> {
         let place = &*self.place;
-        let act = || format!("list the versions under {prefix} in bucket {}", place.bucket);
+        let under = if prefix.is_empty() { String::new() } else { format!(" under {prefix}") };
+        let act = || format!("list the versions{under} in bucket {}", place.bucket);
         let wrong = |what: &str| Error::Call {
             act: act(),
             tries: 1,
@@ -65,7 +67,8 @@ impl Vault {
             }
             for marker in answer.delete_markers.unwrap_or_default() {
                 let key = decode(marker.key.ok_or_else(|| wrong("a delete marker without a key"))?);
-                entry(&mut keys, key).delete_markers += 1;
+                let made = marker.last_modified.ok_or_else(|| wrong("a delete marker without a time"))?;
+                entry(&mut keys, key).delete_markers.push(made.secs());
             }
             if answer.is_truncated != Some(true) {
                 return Ok(keys);
@@ -81,7 +84,7 @@ impl Vault {
 }
 
 fn entry(keys: &mut BTreeMap<String, Key>, key: String) -> &mut Key {
-    keys.entry(key).or_insert_with(|| Key { versions: Vec::new(), delete_markers: 0 })
+    keys.entry(key).or_insert_with(|| Key { versions: Vec::new(), delete_markers: Vec::new() })
 }
 
 fn decode(key: &str) -> String {

@@ -9,4 +9,5 @@ mod lock;
 mod read_faults;
 mod round_trip;
 mod sample;
+mod watch;
 mod write_faults;

@@ -1,0 +1,54 @@
+//! An invocation: event → one look → report.
+
+use anyhow::{Context, Result};
+use lambda_host::{Metric, Variables};
+use lambda_runtime::LambdaEvent;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::config::Config;
+use crate::event::Event;
+use crate::watch;
+
+/// What a run answers.
+#[derive(Debug, Serialize)]
+pub(crate) struct Response {
+    #[serde(flatten)]
+    report: Report,
+    /// Why nobody may hear an alarm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alarms: Option<String>,
+    peak_memory_bytes: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Report {
+    Watch(watch::Report),
+}
+
+impl Response {
+    /// What CloudWatch is told of the run.
+    pub(crate) fn counted(&self) -> Vec<(Metric, u64)> {
+        match &self.report {
+            Report::Watch(report) => report.counted(),
+        }
+    }
+}
+
+pub(crate) async fn handle(
+    event: LambdaEvent<Value>,
+    aws: &aws_config::SdkConfig,
+    variables: &Variables,
+) -> Result<Response> {
+    let LambdaEvent { payload, context } = event;
+    let event = Event::deserialize(&payload).context("the event")?;
+    let alarms = lambda_host::unheard(aws, variables).await;
+    let config = Config::from_variables(variables)?;
+    let report = match event {
+        Event::Watch {} => Report::Watch(watch::run(&config, aws, lambda_host::end_of(&context)).await?),
+    };
+    let response = Response { report, alarms, peak_memory_bytes: lambda_host::peak_resident_bytes() };
+    tracing::info!(report = serde_json::to_string(&response)?, "looked");
+    Ok(response)
+}

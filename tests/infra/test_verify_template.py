@@ -1,0 +1,94 @@
+"""What the template of the watch sets, that no local AWS acts upon."""
+
+import unittest
+
+from deployment import APPLICATION, DEPLOYER, ENVIRONMENT, VAULT, VAULT_TOPIC, application, template, vault, verify
+
+# What the watch measures, by the alarm that tells of it.
+FOUND = {"BackupsLate": "Late", "BackupsTampered": "Tampered", "BackupsUnlocked": "Unlocked", "BackupsUnusual": "Unusual",
+         "BackupsOverdue": "Overdue", "BackupsUnread": "Unread"}
+WEEK = 7 * 24 * 3600
+
+
+class Watch(unittest.TestCase):
+    def setUp(self):
+        self.stack = verify()
+        self.alarms = self.stack.resources("AWS::CloudWatch::Alarm")
+
+    def test_it_looks_every_hour_unless_said(self):
+        schedule = self.stack.resources()["WatchSchedule"]
+        self.assertEqual(("rate(1 hour)", '{"mode": "watch"}', "ENABLED"), (schedule["ScheduleExpression"], schedule["Target"]["Input"], schedule["State"]))
+
+    def test_every_finding_is_told_and_silence_too(self):
+        self.assertEqual({*FOUND, "VerifyFailed", "WatchStopped"}, set(self.alarms))
+        for name, metric in FOUND.items():
+            alarm = self.alarms[name]
+            self.assertEqual((metric, "Maximum", 1, "GreaterThanOrEqualToThreshold", "breaching"), tuple(
+                alarm[key] for key in ("MetricName", "Statistic", "Threshold", "ComparisonOperator", "TreatMissingData")), name)
+            # Two hours hold a look of every hour, whenever in it that is.
+            self.assertEqual((7200, 1), (alarm["Period"], alarm["EvaluationPeriods"]))
+        stopped = self.alarms["WatchStopped"]
+        self.assertEqual(("Success", "Sum", 1, "LessThanThreshold", "breaching", 3600), tuple(
+            stopped[key] for key in ("MetricName", "Statistic", "Threshold", "ComparisonOperator", "TreatMissingData", "Period")))
+        self.assertLessEqual(stopped["Period"] * stopped["EvaluationPeriods"], WEEK)
+        for name in (*FOUND, "WatchStopped"):
+            dimensions = {dimension["Name"]: dimension["Value"] for dimension in self.alarms[name]["Dimensions"]}
+            self.assertEqual({"Environment": ENVIRONMENT, "Function": "watch"}, dimensions, name)
+
+    def test_every_alarm_and_a_failed_run_tell_the_vaults_topic(self):
+        for alarm in self.alarms.values():
+            self.assertEqual([VAULT_TOPIC], alarm["AlarmActions"])
+        on_failure, = self.stack.resources("AWS::Lambda::EventInvokeConfig").values()
+        self.assertEqual(VAULT_TOPIC, on_failure["DestinationConfig"]["OnFailure"]["Destination"])
+
+    def test_the_vaults_topic_lets_alarms_of_its_account_tell(self):
+        statements = vault().resources()["AlarmsPolicy"]["PolicyDocument"]["Statement"]
+        told, = (statement for statement in statements if statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"})
+        self.assertEqual(("Allow", "sns:Publish", {"StringEquals": {"aws:SourceAccount": VAULT}}), tuple(told[key] for key in ("Effect", "Action", "Condition")))
+
+    def test_function_has_the_role_that_the_key_knows_and_a_log_of_its_own(self):
+        function = self.stack.resources()["Verify"]
+        self.assertEqual(self.stack.value("VerifyRole.Arn"), function["Role"])
+        role = self.stack.resources()["VerifyRole"]["RoleName"]
+        known = [statement for statement in vault().resources()["Key"]["KeyPolicy"]["Statement"] if statement["Sid"] == "VerifyBackups"]
+        self.assertEqual({"aws:PrincipalArn": f"arn:aws:iam::{VAULT}:role/{role}"}, known[0]["Condition"]["ArnEquals"])
+        log = verify({"LogDays": "30"}).resources()["VerifyLog"]
+        self.assertEqual((f"/aws/lambda/{function['FunctionName']}", "30"), (log["LogGroupName"], log["RetentionInDays"]))
+        self.assertEqual(("provided.al2023", ["arm64"], 900), (function["Runtime"], function["Architectures"], function["Timeout"]))
+
+    def test_function_is_told_what_was_promised(self):
+        given = {"LockDays": "90", "DatabaseHours": "7", "FilesHours": "0"}
+        variables = verify(given).resources()["Verify"]["Environment"]["Variables"]
+        self.assertEqual(("90", "7", "0", VAULT), tuple(variables[f"OFFSITE_{name}"] for name in ("LOCK_DAYS", "DATABASE_HOURS", "FILES_HOURS", "VAULT_OWNER")))
+
+    def test_it_offers_the_vaults_choices_of_the_lock(self):
+        watched, locked = (template(name)["Parameters"]["LockDays"] for name in ("infra/verify.yaml", "infra/vault.yaml"))
+        self.assertEqual((locked["AllowedValues"], locked["Default"]), (watched["AllowedValues"], watched["Default"]))
+
+    def test_names_of_the_longest_environment_fit(self):
+        longest = verify({"RolePrefix": "a" * 15, "Environment": "b" * 32}).resources()
+        for name in (longest["Verify"]["FunctionName"], longest["VerifyRole"]["RoleName"], longest["ScheduleRole"]["RoleName"], longest["WatchSchedule"]["Name"]):
+            self.assertLessEqual(len(name), 64)
+
+
+class Trial(unittest.TestCase):
+    GIVEN = {"VaultBucket": "", "VaultOwner": "", "KmsKey": "", "DeployingRole": DEPLOYER}
+
+    def test_trial_has_the_watch_over_its_own_vault(self):
+        stack = application(self.GIVEN)
+        watch, made = stack.child("VaultWatch"), stack.child("Vault")
+        variables = watch.resources()["Verify"]["Environment"]["Variables"]
+        self.assertEqual((made.value("Vault"), "1", APPLICATION), tuple(variables[f"OFFSITE_{name}"] for name in ("VAULT_BUCKET", "LOCK_DAYS", "VAULT_OWNER")))
+        self.assertEqual(made.value("Alarms"), variables["OFFSITE_ALARM_TOPIC"])
+
+    def test_trial_misses_no_files_where_none_are_backed_up(self):
+        for bucket, hours in (("", "0"), ("shop-files", "30")):
+            watch = application({**self.GIVEN, "FilesBucket": bucket}).child("VaultWatch")
+            self.assertEqual(hours, watch.resources()["Verify"]["Environment"]["Variables"]["OFFSITE_FILES_HOURS"])
+
+    def test_two_accounts_have_none_in_the_applications(self):
+        self.assertNotIn("VaultWatch", application().resources())
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -58,9 +58,12 @@ class Watch(unittest.TestCase):
         expire = {"ID": "Expire", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 2}, "NoncurrentVersionExpiration": {"NoncurrentDays": 1}}
         site.aws["s3"].put_bucket_lifecycle_configuration(Bucket=cls.vault, LifecycleConfiguration={"Rules": [expire]})
 
+    def run_as(self, event: dict) -> dict:
+        answer = site.aws["lambda"].invoke(FunctionName=self.name, Payload=json.dumps(event))
+        return json.load(io.TextIOWrapper(answer["Payload"]))
+
     def look(self) -> dict:
-        answer = site.aws["lambda"].invoke(FunctionName=self.name, Payload=json.dumps({"mode": "watch"}))
-        report = json.load(io.TextIOWrapper(answer["Payload"]))
+        report = self.run_as({"mode": "watch"})
         self.assertIn("status", report)
         return report
 
@@ -74,10 +77,10 @@ class Watch(unittest.TestCase):
         self.assertEqual(1, seen["locks_read"])
         self.assertNotIn("alarms", seen)
         document = site.aws["iam"].get_role_policy(RoleName=self.name, PolicyName="verify")["PolicyDocument"]
-        # Lambda writes the log and tells of failures by these.
+        # Lambda writes the log and tells of failures by these. And to look, nothing is opened.
         for number, statement in enumerate(document["Statement"]):
             actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-            for action in actions if statement["Sid"] not in ("WriteLog", "TellOfFailure") else []:
+            for action in actions if statement["Sid"] not in ("WriteLog", "TellOfFailure", "OpenDataKeys") else []:
                 lacking = copy.deepcopy(document)
                 lacking["Statement"][number]["Action"] = [other for other in actions if other != action]
                 lacking["Statement"] = [left for left in lacking["Statement"] if left["Action"]]
@@ -94,18 +97,21 @@ class Watch(unittest.TestCase):
 
     def test_every_metric_of_its_alarms_is_emitted_with_these_dimensions(self):
         self.look()
+        for kind in ("database", "files"):
+            self.assertIn("has no backup", self.run_as({"mode": "check", "kind": kind})["errorMessage"])
         events = site.aws["logs"].filter_log_events(logGroupName=f"/aws/lambda/{self.name}")["events"]
         lines = [json.loads(line) for event in events for line in event["message"].splitlines() if line.startswith('{"')]
-        measured = [line for line in lines if line.get("Function") == "watch"]
-        self.assertTrue(measured)
+        measured = {line["Function"]: line for line in lines if "_aws" in line}
+        self.assertEqual({"watch", "check-database", "check-files"}, set(measured))
         alarms = [alarm for page in client("cloudwatch").get_paginator("describe_alarms").paginate() for alarm in page["MetricAlarms"]
                   if alarm["AlarmName"].startswith(f"offsite-{site.environment}-")]
-        self.assertEqual(8, len(alarms))
+        self.assertEqual(10, len(alarms))
         for alarm in alarms:
             dimensions = {dimension["Name"]: dimension["Value"] for dimension in alarm["Dimensions"]}
             if alarm["Namespace"] == "Offsite":
-                self.assertIn(alarm["MetricName"], measured[-1])
-                self.assertEqual(dimensions, {name: measured[-1][name] for name in dimensions}, alarm["AlarmName"])
+                line = measured[dimensions["Function"]]
+                self.assertIn(alarm["MetricName"], line)
+                self.assertEqual(dimensions, {name: line[name] for name in dimensions}, alarm["AlarmName"])
             else:
                 self.assertEqual({"FunctionName": self.name}, dimensions)
 

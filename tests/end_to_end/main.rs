@@ -3,6 +3,7 @@
 
 mod backup_command;
 mod cat;
+mod check;
 mod choosing;
 mod command_line;
 mod cut_ciphertext;

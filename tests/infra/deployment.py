@@ -32,7 +32,7 @@ def verify(parameters: dict = None, *, change=None) -> intrinsics.Stack:
     read = template("infra/verify.yaml")
     if change:
         change(read)
-    given = {"Environment": ENVIRONMENT, "VaultBucket": BUCKET, "AlarmTopic": VAULT_TOPIC, **(parameters or {})}
+    given = {"Environment": ENVIRONMENT, "VaultBucket": BUCKET, "KmsKey": KEY, "AlarmTopic": VAULT_TOPIC, **(parameters or {})}
     return intrinsics.Stack(read, given, VAULT, REGION)
 
 

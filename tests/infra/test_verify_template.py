@@ -20,7 +20,7 @@ class Watch(unittest.TestCase):
         self.assertEqual(("rate(1 hour)", '{"mode": "watch"}', "ENABLED"), (schedule["ScheduleExpression"], schedule["Target"]["Input"], schedule["State"]))
 
     def test_every_finding_is_told_and_silence_too(self):
-        self.assertEqual({*FOUND, "VerifyFailed", "WatchStopped"}, set(self.alarms))
+        self.assertEqual({*FOUND, "VerifyFailed", "WatchStopped", "DatabaseUnchecked", "FilesUnchecked"}, set(self.alarms))
         for name, metric in FOUND.items():
             alarm = self.alarms[name]
             self.assertEqual((metric, "Maximum", 1, "GreaterThanOrEqualToThreshold", "breaching"), tuple(
@@ -34,6 +34,25 @@ class Watch(unittest.TestCase):
         for name in (*FOUND, "WatchStopped"):
             dimensions = {dimension["Name"]: dimension["Value"] for dimension in self.alarms[name]["Dimensions"]}
             self.assertEqual({"Environment": ENVIRONMENT, "Function": "watch"}, dimensions, name)
+
+    def test_each_kind_is_checked_daily_and_told_of_if_it_is_not(self):
+        for kind in ("Database", "Files"):
+            schedule, alarm = self.stack.resources()[f"Check{kind}Schedule"], self.alarms[f"{kind}Unchecked"]
+            self.assertEqual(("rate(1 day)", f'{{"mode": "check", "kind": "{kind.lower()}"}}'), (schedule["ScheduleExpression"], schedule["Target"]["Input"]))
+            self.assertEqual(("Success", "Sum", 1, "LessThanThreshold", "breaching"), tuple(
+                alarm[key] for key in ("MetricName", "Statistic", "Threshold", "ComparisonOperator", "TreatMissingData")))
+            self.assertTrue(24 * 3600 < alarm["Period"] * alarm["EvaluationPeriods"] <= WEEK)
+            self.assertIn({"Name": "Function", "Value": f"check-{kind.lower()}"}, alarm["Dimensions"])
+
+    def test_nothing_is_checked_that_is_not_there_or_cannot_be_opened(self):
+        def checked(**given):
+            return {name for name in verify(given).resources() if name.startswith("Check") or name.endswith("Unchecked")}
+
+        self.assertEqual({"CheckDatabaseSchedule", "DatabaseUnchecked"}, checked(FilesHours="0"))
+        self.assertEqual({"CheckFilesSchedule", "FilesUnchecked"}, checked(DatabaseHours="0"))
+        self.assertEqual(set(), checked(KmsKey=""))
+        sids = [statement["Sid"] for statement in verify({"KmsKey": ""}).resources()["VerifyRole"]["Policies"][0]["PolicyDocument"]["Statement"]]
+        self.assertNotIn("OpenDataKeys", sids)
 
     def test_every_alarm_and_a_failed_run_tell_the_vaults_topic(self):
         for alarm in self.alarms.values():

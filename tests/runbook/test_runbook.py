@@ -42,6 +42,13 @@ class Parameters(unittest.TestCase):
         self.assertIn("VaultBucket", used)
         self.assertEqual(set(), used - known)
 
+    def test_every_parameter_of_the_watch_s_file_is_one_of_the_watch_s(self):
+        known = pages.parameters(pages.CHECKOUT / "infra/verify.yaml")
+        example, = (block for block in pages.blocks(pages.RUNBOOK.read_text(), "text") if "AlarmTopic" in block)
+        used = set(re.findall(r"^(\w+):", example, flags=re.M))
+        self.assertIn("VaultBucket", used)
+        self.assertEqual(set(), used - known)
+
     def test_every_output_that_the_page_names_is_there(self):
         text = "".join(template.read_text().partition("\nOutputs:\n")[2] for template in pages.TEMPLATES)
         named = set(re.findall(r"(?:outputs?|Run the outputs?) `(\w+)`(?:, which[^`]*`(\w+)`)?", pages.RUNBOOK.read_text()))

@@ -65,7 +65,7 @@ impl Site {
         self.function("restore")
     }
 
-    /// The watch over the vault, which is told of hourly backups of the database and of none of files.
+    /// What watches the vault and checks backups; it is told of hourly backups of the database and of none of files.
     pub fn verify(&self) -> Function {
         self.function("verify").with("OFFSITE_DATABASE_HOURS", "3").with("OFFSITE_FILES_HOURS", "0")
     }

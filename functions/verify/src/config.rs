@@ -3,14 +3,20 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use lambda_host::{Variables, VaultSettings};
+use lambda_host::{KeySettings, Variables, VaultSettings};
 use vault::{Kind, Promise};
 
 /// What the template's parameters say.
 pub(crate) struct Config {
     pub(crate) vault: VaultSettings,
+    pub(crate) keys: KeySettings,
     pub(crate) promise: Promise,
+    /// Stored bytes of a backup that are checked at once; those of a larger one on the days after.
+    pub(crate) check_bytes: u64,
 }
+
+/// As the template's parameter CheckGiB.
+const CHECK_GIB: u64 = 8;
 
 impl Config {
     pub(crate) fn from_variables(variables: &Variables) -> Result<Self> {
@@ -25,6 +31,8 @@ impl Config {
         let lock_days = variables.parsed("OFFSITE_LOCK_DAYS")?;
         Ok(Self {
             vault: VaultSettings::from_variables(variables)?,
+            keys: KeySettings::from_variables(variables)?,
+            check_bytes: variables.parsed("OFFSITE_CHECK_GIB")?.unwrap_or(CHECK_GIB).saturating_mul(1 << 30),
             promise: Promise {
                 hours: limits,
                 lock_days: lock_days.context(

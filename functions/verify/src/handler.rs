@@ -5,7 +5,9 @@ use lambda_host::{Metric, Variables};
 use lambda_runtime::LambdaEvent;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use vault::BackupChoice;
 
+use crate::check;
 use crate::config::Config;
 use crate::event::Event;
 use crate::watch;
@@ -24,7 +26,8 @@ pub(crate) struct Response {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum Report {
-    Watch(watch::Report),
+    Watch(Box<watch::Report>),
+    Check(Box<pipeline::CheckReport>),
 }
 
 impl Response {
@@ -32,6 +35,13 @@ impl Response {
     pub(crate) fn counted(&self) -> Vec<(Metric, u64)> {
         match &self.report {
             Report::Watch(report) => report.counted(),
+            Report::Check(report) => vec![
+                (Metric::StoredBytes, report.stored_bytes),
+                (Metric::SourceBytes, report.source_bytes),
+                (Metric::Rows, report.rows),
+                (Metric::Files, report.files),
+                (Metric::Sections, report.sections),
+            ],
         }
     }
 }
@@ -45,8 +55,13 @@ pub(crate) async fn handle(
     let event = Event::deserialize(&payload).context("the event")?;
     let alarms = lambda_host::unheard(aws, variables).await;
     let config = Config::from_variables(variables)?;
+    let end = lambda_host::end_of(&context);
     let report = match event {
-        Event::Watch {} => Report::Watch(watch::run(&config, aws, lambda_host::end_of(&context)).await?),
+        Event::Watch {} => Report::Watch(Box::new(watch::run(&config, aws, end).await?)),
+        Event::Check { kind, backup, source } => {
+            let backup = BackupChoice { source, ..backup.into() };
+            Report::Check(Box::new(check::run(kind, backup, &config, aws, end).await?))
+        }
     };
     let response = Response { report, alarms, peak_memory_bytes: lambda_host::peak_resident_bytes() };
     tracing::info!(report = serde_json::to_string(&response)?, "looked");

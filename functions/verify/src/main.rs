@@ -1,5 +1,6 @@
 //! Looks after the vault from the vault's own account, by a schedule.
 
+mod check;
 mod config;
 mod event;
 mod handler;

@@ -152,10 +152,31 @@ impl Restore {
     }
 }
 
+impl Volume {
+    /// Reads files and compares each with its checksum and its SHA-256, as a restore does, and keeps none. `wanted` is told the bytes of
+    /// every file, in their order. In the report, a sound file counts as written.
+    ///
+    /// # Errors
+    /// As [`Restore::volume`].
+    pub async fn verify(&self, mut wanted: impl FnMut(u64) -> bool, report: &mut RestoreReport) -> Result<(), Error> {
+        let mut runs = Runs::new(self.clone(), Arc::new(Writer::Nowhere));
+        for file in self.entries() {
+            let (record, entry) = file?;
+            if wanted(record.bytes) {
+                report.select(&record);
+                runs.add(Work { record, entry, condition: Condition::None, renamed: false }, report).await?;
+            }
+        }
+        runs.finish(report).await
+    }
+}
+
 /// Either target, as the restore uses it.
 pub(crate) enum Writer {
     Bucket(BucketTarget),
     Folder(Folder),
+    /// What was compared is dropped.
+    Nowhere,
 }
 
 impl Writer {
@@ -170,6 +191,7 @@ impl Writer {
         match self {
             Self::Bucket(bucket) => bucket.decide(record, overwrite).await,
             Self::Folder(folder) => folder.decide(record, overwrite).await,
+            Self::Nowhere => Decision::Write(Condition::None),
         }
     }
 }

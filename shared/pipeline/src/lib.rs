@@ -7,6 +7,9 @@
 
 mod backup_database;
 mod backup_files;
+mod check;
+mod check_database;
+mod check_files;
 mod context;
 mod deadline;
 mod error;
@@ -30,6 +33,7 @@ mod volumes;
 
 pub use backup_database::DatabaseBackup;
 pub use backup_files::FilesBackup;
+pub use check::{BackupCheck, CheckReport, Share};
 pub use deadline::Deadline;
 pub use error::Error;
 pub use older_database::{OlderDatabaseReport, OlderDatabaseRestore};

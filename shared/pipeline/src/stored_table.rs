@@ -171,7 +171,7 @@ async fn decompress(volume: &Volume, entry: &SectionEntry, frame: Bytes) -> Resu
 }
 
 /// Where the rows of a section are: it is one COPY, and nothing else.
-fn rows(sql: &[u8]) -> Option<std::ops::Range<usize>> {
+pub(crate) fn rows(sql: &[u8]) -> Option<std::ops::Range<usize>> {
     let mut statements = sql_text::split(sql);
     let only = statements.next()?.ok()?;
     match (only, statements.next()) {

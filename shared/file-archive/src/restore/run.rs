@@ -179,6 +179,7 @@ impl Shared {
         match &*self.target {
             Writer::Bucket(bucket) => bucket.put(&work.record, &work.condition, content).await,
             Writer::Folder(folder) => folder.put(&work.record, &work.condition, content).await,
+            Writer::Nowhere => Ok(Outcome::Written),
         }
     }
 
@@ -206,6 +207,10 @@ impl Shared {
                     file.write(piece).await?;
                 }
                 file.place().await
+            }
+            Writer::Nowhere => {
+                while pieces.next().await?.is_some() {}
+                Ok(Outcome::Written)
             }
         }
     }

@@ -187,8 +187,7 @@ async fn who_may_not_read_locks_is_told_so_after_one_try() {
         stored(&faulty.direct, minutes, "shop").await;
     }
     let backups = faulty.direct.list(None).await.unwrap().backups;
-    // What is asked of an object by GET is one to the proxy.
-    faulty.inject(Operation::GetObject, 1, Fault::AccessDenied, Times::ForGood);
+    faulty.inject(Operation::GetObjectRetention, 1, Fault::AccessDenied, Times::ForGood);
     assert_eq!(faulty.vault.lock_ends(&backups).await.unwrap(), [LockEnd::NotKnown; 2]);
-    assert_eq!(faulty.proxy.calls(Operation::GetObject), 1);
+    assert_eq!(faulty.proxy.calls(Operation::GetObjectRetention), 1);
 }

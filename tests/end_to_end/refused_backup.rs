@@ -126,5 +126,6 @@ async fn key_that_opens_nothing_is_told() {
         let restore = twice.site.restore().with("OFFSITE_WRAPPING_KEYS_SECRET", &secret);
         let said = twice.refused(restore.invoke(&twice.event()).await.failure()).await;
         assert!(said.contains(&twice.newer) && said.contains("test-1"), "{name}: {said}");
+        assert!(said.contains(" HINT: ") && said.contains("key"), "{name}: {said}");
     }
 }

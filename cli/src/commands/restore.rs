@@ -148,7 +148,7 @@ impl RestoreDatabase {
             bytes(restored.bytes),
             report.seconds,
             match (restored.equal, restored.rows_equal, report.not_in_backup.as_slice()) {
-                (true, ..) => "every row was read back and is equal",
+                (true, ..) => "every row was read back and is equal, and so is everything else",
                 (false, true, [_, ..]) =>
                     "every row of the backup was read back and is equal, and the backup is partial",
                 (false, true, []) =>
@@ -162,6 +162,16 @@ impl RestoreDatabase {
         }
         for what in &restored.left_out {
             println!("not restored, needs what was not chosen: {what}");
+        }
+        for what in &restored.differences {
+            println!("differs from the backup: {what}");
+        }
+        let named = restored.differences.len() as u64;
+        if restored.differing > named {
+            println!("differs from the backup: {} more", restored.differing - named);
+        }
+        for what in &restored.not_compared {
+            println!("not compared with the backup: {what}");
         }
         for finding in &report.findings {
             println!("finding: {finding}");

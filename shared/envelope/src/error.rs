@@ -75,7 +75,7 @@ pub enum Error {
         expected: String,
     },
     /// None of the reader's keys is one of the message's recipients.
-    #[error("the message is encrypted for {}, of which no key is at hand", or_nobody(.recipients))]
+    #[error("the message is encrypted for {}, of which no key is at hand{}", or_nobody(.recipients), openers(.recipients))]
     NoMatchingKey {
         /// Of the message, by name.
         recipients: Vec<String>,
@@ -243,10 +243,15 @@ pub enum UnwrapError {
     #[error("the message names no ARN of a KMS key")]
     KmsKey,
     /// RSA-OAEP refused it: another key pair, or altered.
-    #[error("the private key does not fit")]
+    #[error(
+        "the private key does not fit HINT: Take the one whose public key was this recipient's when it was encrypted."
+    )]
     Rsa,
     /// AES-GCM refused it: another key, another encryption context, or altered.
-    #[error("the wrapping key does not fit, or the encryption context was altered")]
+    #[error(
+        "the wrapping key does not fit, or the encryption context was altered HINT: Take the key that had this name \
+         when it was encrypted."
+    )]
     Secret,
 }
 
@@ -254,8 +259,25 @@ fn or_nobody(recipients: &[String]) -> String {
     if recipients.is_empty() { "nobody".into() } else { recipients.join(", ") }
 }
 
+/// What opens a message, as the kinds of its recipients say.
+fn openers(recipients: &[String]) -> String {
+    let any = |kind: &str| recipients.iter().any(|recipient| recipient.starts_with(kind));
+    let mut keys = Vec::new();
+    if any("kms ") {
+        keys.push("credentials that may decrypt with that KMS key");
+    }
+    if any("rsa ") {
+        keys.push("the private key of that RSA recipient");
+    }
+    if any("secret ") {
+        keys.push("the wrapping key of that name");
+    }
+    if keys.is_empty() { String::new() } else { format!(" HINT: One of these opens it: {}.", keys.join("; ")) }
+}
+
 fn also_failed(others: &[(String, UnwrapError)]) -> String {
-    others.iter().map(|(recipient, error)| format!("; nor for {recipient} ({error})")).collect()
+    let why = |error: &UnwrapError| error.to_string().split(" HINT: ").next().unwrap_or_default().to_owned();
+    others.iter().map(|(recipient, error)| format!("; nor for {recipient} ({})", why(error))).collect()
 }
 
 impl From<Error> for io::Error {

@@ -1,14 +1,16 @@
+use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio_postgres::config::SslMode as Negotiation;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{CancelToken, Client, Config};
+use tokio_postgres::{AsyncMessage, CancelToken, Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::connect::{Socket, explain, open};
@@ -32,7 +34,14 @@ pub struct Session {
     pub(crate) loan: Arc<Loan>,
     /// Whether nothing comes any more of the last COPY that was read. Held by the one that is being read.
     pub(crate) last_copy_ended: Mutex<bool>,
+    warnings: Warnings,
 }
+
+/// What the server warned of and nobody has taken yet.
+type Warnings = Arc<std::sync::Mutex<VecDeque<DbError>>>;
+
+/// Warnings that wait to be taken, at most: of more, the oldest are forgotten.
+const WARNINGS: usize = 100;
 
 impl Session {
     /// Connects and logs in.
@@ -93,16 +102,26 @@ impl Session {
             config.connect_raw(socket, handshake).await.map_err(|error| explain(options, error))?;
         let lost = Arc::new(OnceLock::new());
         let reason = Arc::clone(&lost);
+        let warnings = Warnings::default();
+        let warned = Arc::clone(&warnings);
         let connection = Connection(tokio::spawn(async move {
             // Requests learn that it is closed when it is dropped: once the reason can be asked for.
-            let mut connection = std::pin::pin!(connection);
-            if let Err(error) = connection.as_mut().await {
-                let _ = reason.set((with_sources(&error), error.code().cloned()));
+            let mut connection = connection;
+            while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
+                match message {
+                    // Kept before the statement's own end is read: whoever has that finds its warnings.
+                    Ok(AsyncMessage::Notice(notice)) => keep(&warned, notice),
+                    Ok(_) => {}
+                    Err(error) => {
+                        let _ = reason.set((with_sources(&error), error.code().cloned()));
+                        break;
+                    }
+                }
             }
         }));
         let token = client.cancel_token();
         let canceller = Canceller { token, options: options.clone(), tls: tls.clone(), address };
-        Ok(Self { client, canceller, connection, lost, loan, last_copy_ended: Mutex::new(true) })
+        Ok(Self { client, canceller, connection, lost, loan, last_copy_ended: Mutex::new(true), warnings })
     }
 
     /// The server's address; `None` over a Unix socket. Give it to [`ConnectOptions::pinned_to`] to meet the same server again.
@@ -123,6 +142,11 @@ impl Session {
     /// The server's code of why it ended the connection by itself, if it did and said so.
     pub fn lost_code(&self) -> Option<&SqlState> {
         self.lost.get().and_then(|(_, code)| code.as_ref())
+    }
+
+    /// What the server has warned of since this was last asked for: warnings, whose codes are of class 01, and no other notices.
+    pub fn take_warnings(&self) -> Vec<DbError> {
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect()
     }
 
     /// What cancels this session's statements from elsewhere.
@@ -185,6 +209,17 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.0.abort();
     }
+}
+
+fn keep(warnings: &Warnings, notice: DbError) {
+    if !notice.code().code().starts_with("01") {
+        return;
+    }
+    let mut warnings = warnings.lock().unwrap_or_else(PoisonError::into_inner);
+    if warnings.len() == WARNINGS {
+        warnings.pop_front();
+    }
+    warnings.push_back(notice);
 }
 
 fn handshake<S>(tls: &MakeRustlsConnect, host: &str) -> <MakeRustlsConnect as MakeTlsConnect<S>>::TlsConnect

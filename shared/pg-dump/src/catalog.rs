@@ -25,6 +25,7 @@ pub use error::CatalogError;
 pub(crate) use model::Model;
 pub(crate) use rows::{Reader, Row, rows};
 
+use crate::definitions::SETTINGS;
 use crate::depend::Subject;
 use crate::emit::{Emitted, Item, Pass, Section};
 use crate::inventory::{self, Present};
@@ -160,6 +161,11 @@ impl Catalog {
         self.section(Section::PostData)
     }
 
+    /// The texts of all entries, in order.
+    pub(crate) fn into_texts(self) -> Vec<String> {
+        self.entries.into_iter().map(|entry| entry.text).collect()
+    }
+
     fn section(&self, section: Section) -> impl Iterator<Item = &Entry> {
         self.entries.iter().filter(move |entry| entry.section == section)
     }
@@ -202,10 +208,8 @@ pub async fn schema_text(client: &Client) -> Result<String, CatalogError> {
     let run = async |sql| {
         client.batch_execute(sql).await.map_err(|source| CatalogError::Query { what: "the schema", source })
     };
-    run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = ''; SET LOCAL quote_all_identifiers = off; \
-         SET LOCAL extra_float_digits = 3; SET LOCAL DateStyle = 'ISO'; SET LOCAL IntervalStyle = 'postgres'; \
-         SET LOCAL TimeZone = 'UTC'; SET LOCAL standard_conforming_strings = on; SET LOCAL bytea_output = 'hex'")
-    .await?;
+    run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+    run(SETTINGS).await?;
     let catalog = Catalog::read(client).await;
     run("ROLLBACK").await?;
     let catalog = catalog?;

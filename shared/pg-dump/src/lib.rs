@@ -9,6 +9,7 @@ mod cancel;
 mod catalog;
 mod copy;
 mod crew;
+mod definitions;
 mod depend;
 mod dump;
 mod emit;
@@ -35,6 +36,7 @@ mod version;
 mod watch;
 
 pub use catalog::{CatalogError, schema_text};
+pub use definitions::{Definitions, definitions};
 pub use dump::{Dump, DumpedTable, Summary, Warning};
 pub use error::{Blocker, Blockers, Error};
 pub use options::{Content, DumpOptions};

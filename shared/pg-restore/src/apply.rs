@@ -1,17 +1,19 @@
 //! Sections → statements → PostgreSQL, on one connection; several of them share the work ([`crate::crew`]).
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use pg_client::{ConnectOptions, Session};
 use sql_text::quote::qualified;
 use sql_text::{SqlText, Statement, setting, split};
 use sql_volume::{DigestSeed, RowDigest, SectionEntry, SectionKind};
+use tokio_postgres::error::DbError;
 
 use crate::edit::{Edit, Edited};
 use crate::error::Error;
 use crate::failure::{Failure, Rows};
+use crate::proof::{Said, Settings};
 use crate::session;
 use crate::statement::Act;
 use crate::statement::subject::sequence_of;
@@ -37,6 +39,7 @@ pub(crate) struct Applier {
     /// The encoding of the SQL, if it isn't UTF-8, as its preamble sets it.
     encoding: Option<String>,
     executor: bool,
+    settings: Settings,
 }
 
 /// What all connections of a restore go by, and tell each other.
@@ -45,11 +48,17 @@ pub(crate) struct Orders {
     pub(crate) edit: Arc<Edit>,
     /// What was not made, as pg_dump's headers call it: `EXTENSION postgis`.
     unmade: Arc<Mutex<BTreeSet<String>>>,
+    /// What the executed statements say is there, if that is to be compared.
+    said: Option<Arc<Mutex<Said>>>,
 }
 
 impl Orders {
-    pub(crate) fn new(edit: Edit) -> Self {
-        Self { edit: Arc::new(edit), unmade: Arc::default() }
+    pub(crate) fn new(edit: Edit, said: Option<Arc<Mutex<Said>>>) -> Self {
+        Self { edit: Arc::new(edit), unmade: Arc::default(), said }
+    }
+
+    fn said(&self) -> Option<MutexGuard<'_, Said>> {
+        Some(self.said.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -88,12 +97,28 @@ impl Applier {
         if let Err(error) = session.client.batch_execute("SET synchronous_commit = off").await {
             return Err(failed(Failure::of(&session, error, Rows::None)));
         }
-        Ok(Self { session, seed, orders, transaction: false, encoding: None, executor: false })
+        Ok(Self {
+            session,
+            seed,
+            orders,
+            transaction: false,
+            encoding: None,
+            executor: false,
+            settings: Settings::default(),
+        })
     }
 
     /// Over a session in whose transaction everything is done.
     pub(crate) fn within_transaction(session: Session, seed: DigestSeed, orders: Orders) -> Self {
-        Self { session, seed, orders, transaction: true, encoding: None, executor: false }
+        Self {
+            session,
+            seed,
+            orders,
+            transaction: true,
+            encoding: None,
+            executor: false,
+            settings: Settings::default(),
+        }
     }
 
     pub(crate) fn session(&self) -> &Session {
@@ -175,6 +200,16 @@ impl Applier {
             if savepoint {
                 self.around(current, "RELEASE SAVEPOINT offsite_statement").await?;
             }
+            let warnings = self.not_granted(current);
+            match orders.said() {
+                Some(mut said) => {
+                    said.note(current.entry.kind, &edited, &mut self.settings, self.seed);
+                    if !warnings.is_empty() {
+                        said.doubt(&edited, warnings);
+                    }
+                }
+                None => applied.needs_superuser = warnings,
+            }
             return Ok(applied);
         };
         let error = self.failed(current, error);
@@ -187,11 +222,26 @@ impl Applier {
             forgiven::Verdict::LeftOut(what) => applied.left_out.push(what),
             forgiven::Verdict::Failed => return Err(error),
         }
+        if let Some(mut said) = orders.said() {
+            said.refuse(&edited);
+        }
         if savepoint {
             self.around(current, "ROLLBACK TO SAVEPOINT offsite_statement").await?;
         }
         applied.statements = 0;
         Ok(applied)
+    }
+
+    /// Privileges that a statement was to grant or revoke and did not: PostgreSQL only warns of that.
+    fn not_granted(&self, current: &Current<'_>) -> Vec<String> {
+        let Current { entry, sql } = *current;
+        let warnings =
+            self.session.take_warnings().into_iter().filter(|warning| forgiven::is_not_granted(warning.code()));
+        let said = |warning: DbError| {
+            let (object, begin) = (excerpt::object(entry, sql), excerpt::beginning(entry.kind, sql.text));
+            format!("{object}: {begin} ({})", warning.message())
+        };
+        warnings.map(said).collect()
     }
 
     async fn around(&self, current: &Current<'_>, sql: &str) -> Result<(), Error> {

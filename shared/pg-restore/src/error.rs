@@ -7,6 +7,10 @@ use sql_volume::RowDigest;
 use crate::failure::Failure;
 use crate::source::SourceError;
 
+/// Why a restore is given up at its deadline.
+pub(crate) const OUT_OF_TIME: &str = "its time is up";
+const MORE_TIME: &str = " HINT: Nothing of it was kept. The program `offsite` restores without a limit: run it on a machine near the server.";
+
 /// Why a backup was not restored. No database has the target's name then, and what this run created is dropped, unless the error is
 /// [`Error::LeftBehind`] or [`Error::Uncertain`].
 #[derive(Debug, thiserror::Error)]
@@ -108,6 +112,15 @@ pub enum Error {
     NotEmpty {
         /// The tables.
         tables: Vec<String>,
+    },
+    /// Large objects are referred to by their numbers, and others have these. Nothing was changed.
+    #[error(
+        "the database has large objects of the same numbers already: {} HINT: `truncate` on conflict with rows alone \
+         replaces them, in the same transaction.", some(.numbers)
+    )]
+    LargeObjectsTaken {
+        /// Their numbers.
+        numbers: Vec<u32>,
     },
     /// Tables can't be emptied. Nothing was changed.
     #[error("tables that others refer to can't be emptied: {} HINT: Choose those tables, too.", keys.join(", "))]
@@ -213,7 +226,7 @@ pub enum Error {
         differences: Vec<Difference>,
     },
     /// Given up by [`crate::RestoreOptions::deadline`] or [`crate::RestoreOptions::cancel`].
-    #[error("the restore was given up because {reason}")]
+    #[error("the restore was given up because {reason}{}", if *.reason == OUT_OF_TIME { MORE_TIME } else { "" })]
     GivenUp {
         /// Why.
         reason: &'static str,
@@ -315,7 +328,7 @@ impl fmt::Display for Difference {
 }
 
 /// An error with its sources, for the one that is told beside another.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {
@@ -324,6 +337,13 @@ fn chain(error: &dyn std::error::Error) -> String {
         next = source.source();
     }
     text
+}
+
+/// The first numbers of many.
+fn some(numbers: &[u32]) -> String {
+    let named: Vec<String> = numbers.iter().take(10).map(u32::to_string).collect();
+    let rest = numbers.len() - named.len();
+    if rest == 0 { named.join(", ") } else { format!("{} and {rest} more", named.join(", ")) }
 }
 
 /// For all missing roles at once.

@@ -1,20 +1,24 @@
 //! A backup into a database that is there: verified first, then one transaction on one connection, all or nothing.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 use pg_client::Session;
-use sql_volume::{DigestSeed, RowDigest, SectionKind, TableTotals};
+use sql_volume::{RowDigest, SectionKind, TableTotals};
 
 use crate::apply::{Applier, Orders};
 use crate::choice::{Content, OnConflict};
 use crate::compare::judge;
 use crate::compare::reader::{Reader, SETTINGS};
+use crate::edit::Edit;
 use crate::error::Error;
 use crate::estimate::Estimate;
 use crate::failure::{Failure, Rows};
 use crate::options::{Phase, Progress, RestoreOptions};
 use crate::plan::Plan;
+use crate::proof::Proof;
 use crate::readiness;
 use crate::report::{RestoreReport, seconds};
 use crate::roles;
@@ -24,6 +28,7 @@ use crate::target::Target;
 use crate::totals::Totals;
 
 mod foreign_keys;
+pub(crate) mod large_objects;
 mod tables;
 mod triggers;
 
@@ -108,7 +113,10 @@ async fn run(
         if content == Content::Data {
             let (on_conflict, found) = (options.choice.on_conflict, Tables::find(&session, &tables).await?);
             match on_conflict {
-                OnConflict::Fail => found.must_be_empty(&session).await?,
+                OnConflict::Fail => {
+                    found.must_be_empty(&session).await?;
+                    large_objects::must_be_new(&session, &plan.large_objects).await?;
+                }
                 OnConflict::Truncate => {
                     let family = found.family(&session).await?;
                     ForeignKeys::find(&session, &family).await?.must_be_within(&family)?;
@@ -124,7 +132,11 @@ async fn run(
     if let Some(estimate) = Estimate::of(&plan, source, options) {
         estimate.must_fit(options)?;
     }
-    verify(source, &sections, &tables, options, report).await?;
+    let made = verify(source, &sections, (&tables, &plan.edit), options, report).await?;
+    let replaced = content == Content::Data && options.choice.on_conflict == OnConflict::Truncate;
+    if !replaced {
+        large_objects::must_be_new(&session, &made).await?;
+    }
     source.choose(sections.clone());
 
     let begin = "BEGIN; SELECT pg_catalog.set_config(name, 'on', true) FROM pg_catalog.pg_settings \
@@ -134,9 +146,13 @@ async fn run(
         Content::Data => Some(Guards::put(&session, &tables, options).await?),
         Content::All | Content::Schema => None,
     };
+    if replaced {
+        large_objects::remove(&session, &made).await?;
+    }
 
     let begun = Instant::now();
-    let orders = Orders::new(plan.edit.clone());
+    let said = Arc::default();
+    let orders = Orders::new(plan.edit.clone(), options.compare.then(|| Arc::clone(&said)));
     let mut applier = Applier::within_transaction(session, source.digest_seed(), orders);
     let mut totals = Totals::of(Some(sections));
     while let Some((entry, sql)) = source.next().await.map_err(Error::Source)? {
@@ -164,7 +180,8 @@ async fn run(
     report.durations.apply = seconds(begun.elapsed());
 
     let (encoding, seed) = (source.database().encoding.clone(), source.digest_seed());
-    let session = compare(session, (&encoding, seed), &tables, options, report).await?;
+    let proof = Proof { said, edit: &plan.edit, encoding: encoding.clone(), seed, options, new: false };
+    let session = compare(session, proof, &tables, options, report).await?;
     options.tell(Progress { phase: Phase::Naming, ..report.progress() });
     match session.client.batch_execute("COMMIT").await {
         Ok(()) => Ok(session),
@@ -175,28 +192,33 @@ async fn run(
     }
 }
 
-/// Reads all that will be applied, before anything is changed.
+/// Reads all that will be applied, before anything is changed. Returns the numbers of the large objects that will be made.
 async fn verify(
     source: &mut impl SectionSource,
     sections: &[u32],
-    tables: &[TableTotals],
+    (tables, edit): (&[TableTotals], &Edit),
     options: &RestoreOptions,
     report: &RestoreReport,
-) -> Result<(), Error> {
+) -> Result<BTreeSet<u32>, Error> {
     source.choose(sections.to_vec());
     let mut totals = Totals::of(Some(sections.to_vec()));
+    let mut made = BTreeSet::new();
     while let Some((entry, sql)) = source.next().await.map_err(Error::Source)? {
         totals.expect(&entry, sql.len())?;
         totals.add(&entry, entry.rows)?;
+        if entry.kind == SectionKind::PreData {
+            made.extend(large_objects::made_by(&entry, &sql, edit)?);
+        }
         options.tell(Progress { phase: Phase::Verifying, rows: totals.rows(), ..report.progress() });
     }
     source.verified().await.map_err(Error::Unverified)?;
-    totals.compare(tables)
+    totals.compare(tables)?;
+    Ok(made)
 }
 
 async fn compare(
     session: Session,
-    (encoding, seed): (&str, DigestSeed),
+    proof: Proof<'_>,
     tables: &[TableTotals],
     options: &RestoreOptions,
     report: &mut RestoreReport,
@@ -207,7 +229,7 @@ async fn compare(
     }
     let begun = Instant::now();
     execute(&session, "prepare to read back what was restored", SETTINGS).await?;
-    let reader = Reader::over(session, encoding, seed);
+    let reader = Reader::over(session, &proof.encoding, proof.seed);
     report.large_objects = reader.large_objects().await?;
     let relations = reader.relations().await?;
     let recorded = tables.iter().map(|table| (table.schema.clone(), table.table.clone())).collect();
@@ -225,8 +247,8 @@ async fn compare(
     }
     judge(tables, &found)?;
     report.rows_equal = true;
-    let all = options.choice.is_whole() && report.needs_superuser.is_empty() && report.left_out.is_empty();
-    report.equal = all;
+    proof.within_transaction(reader.session()).await?.tell(report);
+    report.judge(options.choice.is_whole());
     report.durations.compare = seconds(begun.elapsed());
     Ok(reader.into_session())
 }

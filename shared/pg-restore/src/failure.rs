@@ -5,6 +5,9 @@ use tokio_postgres::error::DbError;
 
 mod discreet;
 
+/// What to do about a connection that the server ended.
+const LOST: &str = "Look into the server's log for why it ended; then restore again.";
+
 /// Why a statement failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -13,7 +16,7 @@ pub enum Failure {
     #[error(transparent)]
     Server(Box<ServerError>),
     /// The connection was lost.
-    #[error("the connection was lost{}", .why.as_deref().map(|why| format!(": {why}")).unwrap_or_default())]
+    #[error("the connection was lost{} HINT: {LOST}", .why.as_deref().map(|why| format!(": {why}")).unwrap_or_default())]
     Lost {
         /// What the connection's end said.
         why: Option<String>,
@@ -130,7 +133,7 @@ impl fmt::Display for ServerError {
         if let Some(detail) = &self.detail {
             write!(f, " DETAIL: {detail}")?;
         }
-        if let Some(hint) = &self.hint {
+        if let Some(hint) = self.hint.as_deref().or_else(|| advice(&self.code)) {
             write!(f, " HINT: {hint}")?;
         }
         Ok(())
@@ -138,3 +141,16 @@ impl fmt::Display for ServerError {
 }
 
 impl std::error::Error for ServerError {}
+
+/// What to do, where PostgreSQL doesn't say it.
+fn advice(code: &str) -> Option<&'static str> {
+    match code {
+        // disk_full
+        "53100" => Some("Give the server more disk space; then restore again."),
+        // out_of_memory
+        "53200" => Some("Give the server more memory; then restore again."),
+        // admin_shutdown, crash_shutdown, cannot_connect_now
+        "57P01" | "57P02" | "57P03" => Some(LOST),
+        _ => None,
+    }
+}

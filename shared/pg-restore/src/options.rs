@@ -6,7 +6,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::choice::Choice;
+use crate::error::OUT_OF_TIME;
 use crate::estimate::Extent;
+use crate::proof::Describe;
 
 /// How a backup is restored.
 #[derive(Clone)]
@@ -14,9 +16,12 @@ use crate::estimate::Extent;
 pub struct RestoreOptions {
     /// What is restored, and as whose.
     pub choice: Choice,
-    /// Read every table back and compare its rows' digest with the backup's. On by default: that what was backed up comes back
-    /// equal is then seen, not hoped.
+    /// Read everything back and compare it with the backup: rows by their digests, definitions, the values of sequences, large objects.
+    /// On by default: that what was backed up comes back equal is then seen, not hoped.
     pub compare: bool,
+    /// What tells the definitions of the restored database, to be compared with the backup's. Without it they aren't, and nothing is
+    /// called equal.
+    pub describe: Option<Arc<dyn Describe>>,
     /// Gather the planner's statistics before the database gets its name. On by default.
     pub analyze: bool,
     /// Let a server take a backup of a newer major version. Off by default: its SQL may not be understood.
@@ -44,6 +49,7 @@ impl Default for RestoreOptions {
         Self {
             choice: Choice::default(),
             compare: true,
+            describe: None,
             analyze: true,
             allow_older_server: false,
             lock_timeout: Duration::from_secs(10),
@@ -75,7 +81,7 @@ impl RestoreOptions {
         };
         tokio::select! {
             () = self.cancel.cancelled() => "it was cancelled",
-            () = deadline => "its time is up",
+            () = deadline => OUT_OF_TIME,
         }
     }
 }

@@ -9,6 +9,7 @@ use sql_volume::SectionKind;
 use crate::choice::{Choice, Content};
 use crate::edit::{Edit, Edited, Tables};
 use crate::error::Error;
+use crate::existing::large_objects::made_by;
 use crate::failure::{Failure, Rows};
 use crate::report::RestoreReport;
 use crate::source::SectionSource;
@@ -27,6 +28,8 @@ pub(crate) struct Plan {
     pub(crate) sections: Option<Vec<u32>>,
     /// The roles that must exist.
     pub(crate) roles: Vec<String>,
+    /// Numbers of the large objects that are made, if a part of the backup is restored.
+    pub(crate) large_objects: BTreeSet<u32>,
 }
 
 /// What the definitions of a backup say.
@@ -50,7 +53,7 @@ impl Plan {
         let mut edit = Edit::of(choice);
         let roles = source.requires().roles.clone();
         if edit.is_whole() && choice.tables.is_empty() {
-            return Ok(Self { edit, sections: None, roles });
+            return Ok(Self { edit, sections: None, roles, ..Self::default() });
         }
         let Some(entries) = source.entries() else { return Err(Error::OnlyWhole) };
         let known_encoding = ["UTF8", "SQL_ASCII"].contains(&source.database().encoding.as_str());
@@ -78,8 +81,9 @@ impl Plan {
             edit.tables = Some(found.choose(session, &name, recorded, choice).await?);
         }
         // Which roles are left to be named, only the statements tell that stay.
-        let mut named = BTreeSet::new();
+        let (mut named, mut large_objects) = (BTreeSet::new(), BTreeSet::new());
         for (entry, sql) in texts {
+            large_objects.extend(made_by(&entry, &sql, &edit)?);
             for statement in split(&sql) {
                 let statement = statement.map_err(|source| Error::Split { section: entry.seq, source })?;
                 if let Edited::Needed(text) | Edited::Optional(text) = edit.statement(statement.sql()) {
@@ -91,7 +95,7 @@ impl Plan {
         let roles = renamed.filter(|role| named.contains(role)).collect();
         let sections = entries.iter().filter(|entry| edit.wants(entry)).map(|entry| entry.seq).collect::<Vec<_>>();
         source.choose(sections.clone());
-        Ok(Self { edit, sections: Some(sections), roles })
+        Ok(Self { edit, sections: Some(sections), roles, large_objects })
     }
 }
 

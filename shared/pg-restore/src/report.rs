@@ -29,8 +29,8 @@ pub struct RestoreReport {
     pub bytes: u64,
     /// Large objects in the database.
     pub large_objects: u64,
-    /// The backup is there, all of it and as it was: every row was read back and is equal, and nothing was left out or changed on
-    /// its way.
+    /// The backup is there, all of it and as it was: every row, every definition, the value of every sequence and every large object
+    /// was read back and is equal, and nothing was left out or changed on its way.
     pub equal: bool,
     /// All rows that were restored were read back and are equal to what was backed up. `false` only if that was not asked for: a
     /// difference is an error.
@@ -39,6 +39,12 @@ pub struct RestoreReport {
     pub needs_superuser: Vec<String>,
     /// What was not restored because it needs a table that was not chosen.
     pub left_out: Vec<String>,
+    /// What is not as it was backed up, by name: the first of [`RestoreReport::differing`]. Rows that differ are an error.
+    pub differences: Vec<String>,
+    /// How many differences there are.
+    pub differing: u64,
+    /// What could not be read back, and why.
+    pub not_compared: Vec<String>,
     /// What was read back.
     pub compared: Compared,
     /// How long it took.
@@ -50,6 +56,13 @@ pub struct RestoreReport {
 }
 
 impl RestoreReport {
+    /// Says whether the backup is there as it was. `whole`: all of it was asked for.
+    pub(crate) fn judge(&mut self, whole: bool) {
+        let Self { needs_superuser, left_out, not_compared, differing, .. } = self;
+        let nothing_else = needs_superuser.is_empty() && left_out.is_empty() && not_compared.is_empty();
+        self.equal = self.rows_equal && whole && nothing_else && *differing == 0;
+    }
+
     /// How far it is while it applies.
     pub(crate) fn progress(&self) -> Progress {
         Progress { phase: Phase::Applying, sections: self.sections, bytes: self.bytes, rows: self.rows }
@@ -66,6 +79,12 @@ pub struct Compared {
     pub rows: u64,
     /// Bytes of COPY text, without line ends.
     pub bytes: u64,
+    /// Entries of the dump that define, comment or grant something.
+    pub definitions: u64,
+    /// Sequences.
+    pub sequences: u64,
+    /// Large objects.
+    pub large_objects: u64,
 }
 
 /// Seconds per phase.

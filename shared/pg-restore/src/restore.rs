@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::estimate::Estimate;
 use crate::options::{Phase, Progress, RestoreOptions};
 use crate::plan::Plan;
+use crate::proof::Proof;
 use crate::readiness;
 use crate::report::{RestoreReport, seconds};
 use crate::roles;
@@ -103,7 +104,7 @@ async fn fill(
     report: &mut RestoreReport,
 ) -> Result<(), Error> {
     let clock = Instant::now();
-    sections::apply(&scratch.options(), source, plan, options, report).await?;
+    let said = sections::apply(&scratch.options(), source, plan, options, report).await?;
     report.durations.apply = seconds(clock.elapsed());
 
     let clock = Instant::now();
@@ -111,10 +112,14 @@ async fn fill(
     let readers = Readers::connect(&scratch.options(), encoding, source.digest_seed(), options.jobs).await?;
     report.large_objects = readers.large_objects().await?;
     let readers = if options.compare {
-        let readers = readers.compare(&plan.edit.totals(source.tables()), options, report).await?;
+        let (edit, encoding, seed) = (&plan.edit, encoding.clone(), source.digest_seed());
+        let proof = Proof { said, edit, encoding, seed, options, new: true };
+        let tables = plan.edit.totals(source.tables());
+        let place = scratch.options();
+        let (readers, findings) = tokio::try_join!(readers.compare(&tables, options, report), proof.of_new(&place))?;
+        findings.tell(report);
         report.durations.compare = seconds(clock.elapsed());
-        let all = options.choice.is_whole() && report.needs_superuser.is_empty() && report.left_out.is_empty();
-        report.equal = report.rows_equal && all;
+        report.judge(options.choice.is_whole());
         readers
     } else {
         report.warnings.push("what was restored was not compared with the backup".to_owned());

@@ -1,7 +1,7 @@
 //! Section after section, each when those that it waits for are there: rows by several connections at once.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use pg_client::ConnectOptions;
@@ -12,6 +12,7 @@ use crate::crew::{Crew, Done, Work};
 use crate::error::Error;
 use crate::options::RestoreOptions;
 use crate::plan::Plan;
+use crate::proof::Said;
 use crate::report::RestoreReport;
 use crate::source::SectionSource;
 use crate::totals::Totals;
@@ -19,15 +20,16 @@ use crate::totals::Totals;
 /// A section that is longer passes alone: rows may be long, and several connections would hold several of them.
 const LARGE: usize = 16 << 20;
 
-/// Applies all sections of a backup, and has its source verify its end.
+/// Applies all sections of a backup, and has its source verify its end. Returns what the backup says is there.
 pub(crate) async fn apply(
     database: &ConnectOptions,
     source: &mut impl SectionSource,
     plan: &Plan,
     options: &RestoreOptions,
     report: &mut RestoreReport,
-) -> Result<(), Error> {
-    let orders = Orders::new(plan.edit.clone());
+) -> Result<Arc<Mutex<Said>>, Error> {
+    let said = Arc::default();
+    let orders = Orders::new(plan.edit.clone(), options.compare.then(|| Arc::clone(&said)));
     let crew = Crew::connect(database, source.digest_seed(), &orders, options.jobs).await?;
     let mut run = Run { crew, totals: Totals::of(plan.sections.clone()), options, report };
     while let Some((entry, sql)) = source.next().await.map_err(Error::Source)? {
@@ -38,7 +40,7 @@ pub(crate) async fn apply(
     source.verified().await.map_err(Error::Unverified)?;
     run.totals.compare(&plan.edit.totals(source.tables()))?;
     run.crew.close().await;
-    Ok(())
+    Ok(said)
 }
 
 struct Run<'a> {

@@ -12,6 +12,7 @@ mod check_database;
 mod check_files;
 mod context;
 mod deadline;
+mod definitions;
 mod error;
 mod manifest;
 mod manifest_files;

@@ -1,5 +1,6 @@
 //! The restore of a database: manifest → download → decrypt → decompress → apply → compare → rename, or commit.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use envelope::Identities;
@@ -8,6 +9,7 @@ use pg_restore::{Extent, RestoreOptions, Target};
 use vault::{Backup, BackupChoice, Kind, Manifest, Vault};
 
 use crate::deadline::Deadline;
+use crate::definitions::AsDumped;
 use crate::error::Error;
 use crate::manifest;
 use crate::progress::Progress;
@@ -54,6 +56,7 @@ impl DatabaseRestore<'_> {
         options.extent = extent(&manifest);
         // The restore itself keeps the deadline: it drops what it created before it answers.
         options.deadline = self.deadline.publish_by();
+        options.describe = Some(Arc::new(AsDumped));
         let restored = if existing {
             pg_restore::restore_into_existing(target, source, options).await?
         } else {

@@ -86,6 +86,7 @@ async fn kms_key_decrypts_what_it_encrypted() {
     let error =
         decrypt_to_vec(&message, &Identities::new().kms_keys(client(), [&other]), &context()).await.unwrap_err();
     assert!(matches!(&error, Error::NoMatchingKey { recipients } if recipients[0] == format!("kms {arn}")), "{error}");
+    assert!(error.to_string().contains("HINT: One of these opens it: credentials that may decrypt"), "{error}");
 }
 
 /// An alias is fine to encrypt with: the message names the key.

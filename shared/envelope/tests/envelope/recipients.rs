@@ -66,7 +66,8 @@ async fn reader_without_a_key_learns_who_the_recipients_are() {
         let error = decrypt_to_vec(&message, &identity, &context()).await.unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the message is encrypted for rsa escrow, secret 2026-11-22, of which no key is at hand"
+            "the message is encrypted for rsa escrow, secret 2026-11-22, of which no key is at hand HINT: One of these \
+             opens it: the private key of that RSA recipient; the wrapping key of that name."
         );
     }
 }
@@ -77,7 +78,11 @@ async fn wrong_key_of_the_right_name_is_refused_by_name() {
     let error = decrypt_to_vec(&message(b"plain").await, &wrong, &context()).await.unwrap_err();
     assert_eq!(error.to_string(), "unwrap the data key for secret 2026-11-22");
     let source = std::error::Error::source(&error).unwrap();
-    assert_eq!(source.to_string(), "the wrapping key does not fit, or the encryption context was altered");
+    assert_eq!(
+        source.to_string(),
+        "the wrapping key does not fit, or the encryption context was altered HINT: Take the key that had this name \
+         when it was encrypted."
+    );
 
     let other = keygen::rsa_pair().unwrap();
     let recipients = Recipients::new().rsa(escrow()).secret(secret());
@@ -90,6 +95,8 @@ async fn wrong_key_of_the_right_name_is_refused_by_name() {
             "unwrap the data key for rsa escrow; nor for secret 2026-11-22 (the wrapping key does not fit, or the \
              encryption context was altered)"
         );
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert!(source.starts_with("the private key does not fit HINT: Take the one"), "{source}");
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use sql_text::SqlText;
 use sql_volume::SectionKind;
+use tokio_postgres::error::SqlState;
 
 use crate::error::Error;
 use crate::statement::words::Words;
@@ -30,6 +31,11 @@ pub(super) fn may_fail(kind: SectionKind, sql: &[u8]) -> bool {
 /// one, they must not.
 pub(super) fn ends_transaction(sql: &[u8]) -> bool {
     Words::new(sql).take_any(&["begin", "start", "commit", "end", "rollback", "abort", "prepare"])
+}
+
+/// Whether a warning says that privileges were not granted, or not revoked, by a role that may not do that.
+pub(super) fn is_not_granted(code: &SqlState) -> bool {
+    [SqlState::WARNING_PRIVILEGE_NOT_GRANTED, SqlState::WARNING_PRIVILEGE_NOT_REVOKED].contains(code)
 }
 
 /// `unmade`: what was not made before, to which this is added.

@@ -181,14 +181,27 @@ impl Subject {
 
 /// The sequence of `SELECT pg_catalog.setval('name', …)`.
 pub(crate) fn sequence_of(sql: &[u8]) -> Option<Name> {
+    let (name, _) = sequence_literal(sql)?;
+    Words::new(String::from_utf8_lossy(&name).as_bytes()).qualified()
+}
+
+/// The name as `setval` takes it, without its quotes, and what follows it.
+pub(crate) fn sequence_literal(sql: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let mut words = Words::new(sql);
     if !words.take(&["select"]) || words.qualified()?.1 != "setval" {
         return None;
     }
     let literal = std::iter::from_fn(|| words.next()).find(|word| word.kind == sql_text::TokenKind::Literal)?;
     let inner = literal.text.strip_prefix(b"'")?.strip_suffix(b"'")?;
-    let inner = String::from_utf8_lossy(inner).replace("''", "'");
-    Words::new(inner.as_bytes()).qualified()
+    let (mut name, mut quote) = (Vec::with_capacity(inner.len()), false);
+    for byte in inner {
+        // Quotes are doubled in it.
+        quote = *byte == b'\'' && !quote;
+        if !quote {
+            name.push(*byte);
+        }
+    }
+    Some((name, &sql[literal.range.end..]))
 }
 
 impl Made {

@@ -102,7 +102,7 @@ struct Cut {
 /// Preamble, pre-data, a section per COPY, the rest of the data by its kind, post-data.
 fn cut(dump: &[u8], encoding: &str) -> Vec<Cut> {
     let mut sections: Vec<Cut> = Vec::new();
-    let mut splitter = split(dump);
+    let (mut splitter, mut put) = (split(dump), Put::default());
     for statement in splitter.by_ref() {
         let statement = statement.unwrap();
         let text = statement.sql();
@@ -128,7 +128,13 @@ fn cut(dump: &[u8], encoding: &str) -> Vec<Cut> {
             let range = rows.start - start..rows.end - start;
             let rows = Some(CopyRows { schema, table, range, count });
             sections.push(Cut { kind, sql: whole.to_vec(), rows, columns: Some(columns) });
-        } else if before == kind && !sections.is_empty() && sections.last().is_some_and(|last| last.sql.len() < 2000) {
+        } else if kind == SectionKind::LargeObjects {
+            sections.extend(put.of(text.text).map(|sql| Cut { kind, sql, rows: None, columns: None }));
+        } else if before == kind
+            && sections
+                .last()
+                .is_some_and(|last| last.sql.len() < 2000 || !whole.windows(9).any(|text| text == b"\n-- Name:"))
+        {
             sections.last_mut().unwrap().sql.extend_from_slice(whole);
         } else {
             sections.push(Cut { kind, sql: whole.to_vec(), rows: None, columns: None });
@@ -137,6 +143,26 @@ fn cut(dump: &[u8], encoding: &str) -> Vec<Cut> {
     let rest = &dump[splitter.remainder()];
     sections.last_mut().expect("a section").sql.extend_from_slice(rest);
     sections
+}
+
+/// Stock pg_dump's large objects in the words of a backup.
+#[derive(Default)]
+struct Put {
+    oid: String,
+    offset: usize,
+}
+
+impl Put {
+    fn of(&mut self, sql: &[u8]) -> Option<Vec<u8>> {
+        let sql = std::str::from_utf8(sql).unwrap();
+        if let Some(rest) = sql.strip_prefix("SELECT pg_catalog.lo_open('") {
+            (self.oid, self.offset) = (rest.split_once('\'').unwrap().0.to_owned(), 0);
+        }
+        let digits = sql.strip_prefix("SELECT pg_catalog.lowrite(0, '\\x")?.strip_suffix("');").unwrap();
+        let put = format!("SELECT pg_catalog.lo_put({}, {}, '\\x{digits}');\n", self.oid, self.offset);
+        self.offset += digits.len() / 2;
+        Some(put.into_bytes())
+    }
 }
 
 /// Schema, table and columns of `COPY schema.table (columns) FROM stdin;`.

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use pg_restore::{Error, RestoreOptions, restore_into_new};
+use pg_restore::{Error, restore_into_new};
 use testing::postgres::USUAL;
 use tokio::time::Instant;
 
-use crate::database::Place;
+use crate::database::{Place, proving};
 use crate::failures::{backup, dump};
 use crate::source::Memory;
 
@@ -20,7 +20,7 @@ async fn slow() -> Memory {
 #[tokio::test(flavor = "multi_thread")]
 async fn cancelled_restore_drops_its_database_before_it_returns() {
     let place = Place::new(USUAL);
-    let options = RestoreOptions::default();
+    let options = proving();
     let cancel = options.cancel.clone();
     tokio::spawn(async move {
         tokio::time::sleep(Duration::from_millis(1500)).await;
@@ -34,13 +34,14 @@ async fn cancelled_restore_drops_its_database_before_it_returns() {
 async fn restore_past_its_deadline_drops_its_database_before_it_returns() {
     let place = Place::new(USUAL);
     for seconds in [0, 2] {
-        let mut options = RestoreOptions::default();
+        let mut options = proving();
         // It would not begin, otherwise.
         options.ignore_estimate = true;
         options.deadline = Some(Instant::now() + Duration::from_secs(seconds));
         let begun = Instant::now();
         let error = place.restore_with(slow().await, options).await.unwrap_err();
         assert!(matches!(error, Error::GivenUp { reason: "its time is up" }), "{error}");
+        assert!(error.to_string().contains(" HINT: Nothing of it was kept."), "{error}");
         assert!(begun.elapsed() < Duration::from_secs(20));
     }
 }
@@ -50,7 +51,7 @@ async fn abandoned_restore_drops_its_database_in_the_background() {
     let place = Place::new(USUAL);
     // Wherever it is abandoned: while connecting, creating, applying.
     for milliseconds in [0, 5, 20, 50, 100, 200, 400, 1500] {
-        let restoring = restore_into_new(place.target(), slow().await, RestoreOptions::default());
+        let restoring = restore_into_new(place.target(), slow().await, proving());
         let abandoned = tokio::time::timeout(Duration::from_millis(milliseconds), restoring).await;
         assert!(abandoned.is_err());
         // Its database may only now be created.

@@ -1,15 +1,37 @@
 //! Targets of a test's own, and a look at what a restore left.
 
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
-use pg_client::ConnectOptions;
-use pg_restore::{Error, RestoreOptions, RestoreReport, SectionSource, Target, restore_into_new};
+use async_trait::async_trait;
+use pg_client::{ConnectOptions, Session};
+use pg_restore::{
+    Describe, Described, Error, RestoreOptions, RestoreReport, SectionSource, SourceError, Target, restore_into_new,
+};
 use testing::postgres::{Database, server};
 use testing::stack::{Server, stack};
 use testing::unique;
 
 use crate::source::Memory;
+
+/// Tells definitions as a backup's own dump does.
+struct AsDumped;
+
+#[async_trait]
+impl Describe for AsDumped {
+    async fn describe(&self, session: &Session) -> Result<Described, SourceError> {
+        let pg_dump::Definitions { texts, encoding, not_told } = pg_dump::definitions(session).await?;
+        Ok(Described { texts, encoding, not_told })
+    }
+}
+
+/// The defaults, with everything compared.
+pub(crate) fn proving() -> RestoreOptions {
+    let mut options = RestoreOptions::default();
+    options.describe = Some(Arc::new(AsDumped));
+    options
+}
 
 /// A name on a server, free at first. Whatever got it is dropped in the end.
 pub(crate) struct Place {
@@ -32,7 +54,7 @@ impl Place {
     }
 
     pub(crate) async fn restore(&self, source: Memory) -> Result<RestoreReport, Error> {
-        self.restore_with(source, RestoreOptions::default()).await
+        self.restore_with(source, proving()).await
     }
 
     pub(crate) async fn restore_with(&self, source: Memory, options: RestoreOptions) -> Result<RestoreReport, Error> {

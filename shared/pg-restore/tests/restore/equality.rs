@@ -1,11 +1,10 @@
 //! What comes back is what was backed up, and a difference is seen.
 
-use pg_restore::RestoreOptions;
 use testing::postgres::{Database, USUAL};
 use testing::unique;
 
 use crate::backup::{Backup, properties};
-use crate::database::{Place, pg_dump, pg_dump_as};
+use crate::database::{Place, pg_dump, pg_dump_as, proving};
 use crate::failures::{backup, dump};
 
 const NO_KEY: &str = "SELECT 1;";
@@ -22,7 +21,7 @@ async fn rows_that_change_on_the_way_are_seen() {
         "what was restored differs from what was backed up: table public.t: 2 rows, of which some differ"
     );
 
-    let mut options = RestoreOptions::default();
+    let mut options = proving();
     options.compare = false;
     let restored = place.restore_with(backup(&dump(create, "1\tx\n2\ty\n", NO_KEY)).await.into(), options).await;
     let report = restored.unwrap();
@@ -69,11 +68,10 @@ async fn values_come_back_whatever_the_servers_defaults_are() {
     options.application_name.clone_from(&place.options.application_name);
     let target = pg_restore::Target { options, name: place.name.clone() };
     let source = Backup::of(&source).await;
-    let restored =
-        pg_restore::restore_into_new(target, crate::source::Memory::from(source), RestoreOptions::default()).await;
-    let (rows, equal) = restored.map(|report| (report.rows, report.equal)).unwrap();
+    let restored = pg_restore::restore_into_new(target, crate::source::Memory::from(source), proving()).await;
+    let report = restored.unwrap();
     admin.batch_execute(&format!("ALTER DATABASE {} OWNER TO postgres; DROP ROLE {role}", place.name)).await.unwrap();
-    assert!(equal && rows == 2);
+    assert!(report.equal && report.rows == 2, "{report:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,14 +101,14 @@ async fn role_without_superuser_restores_its_own_dump() {
         let mut options = pg_client::ConnectOptions::from_url(&place.server.url_as(&role, "x", "postgres")).unwrap();
         options.application_name.clone_from(&place.options.application_name);
         let target = pg_restore::Target { options, name: place.name.clone() };
-        let restored =
-            pg_restore::restore_into_new(target, crate::source::Memory::from(backup), RestoreOptions::default()).await;
+        let restored = pg_restore::restore_into_new(target, crate::source::Memory::from(backup), proving()).await;
         let ours = pg_dump(&place.server, &place.name);
         place.no_session_is_left().await;
         admin.batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", place.name)).await.unwrap();
         drop(source);
         admin.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await.unwrap();
-        assert!(restored.unwrap().equal);
+        let report = restored.unwrap();
+        assert!(report.equal, "{report:?}");
         assert_eq!(String::from_utf8(ours).unwrap(), dump);
     }
 }

@@ -10,7 +10,8 @@ use testing::unique;
 use tokio::time::Instant;
 
 use crate::backup::Backup;
-use crate::database::{chain, pg_dump, psql};
+use crate::database::{chain, pg_dump, proving, psql};
+use crate::failures::FULL;
 use crate::psql::shop;
 use crate::selection::choosing;
 use crate::source::Memory;
@@ -64,7 +65,7 @@ async fn fresh(major: &str) -> Database {
     database
 }
 
-fn data(mut more: Value) -> RestoreOptions {
+pub(crate) fn data(mut more: Value) -> RestoreOptions {
     more["content"] = json!("data");
     let mut options = choosing(more);
     options.lock_timeout = Duration::from_millis(300);
@@ -93,12 +94,16 @@ async fn restore_as(
     panic!("a session is left open");
 }
 
-async fn restore(database: &Database, source: Memory, options: RestoreOptions) -> Result<RestoreReport, Error> {
+pub(crate) async fn restore(
+    database: &Database,
+    source: Memory,
+    options: RestoreOptions,
+) -> Result<RestoreReport, Error> {
     restore_as(database, &database.server.url("postgres"), source, options).await
 }
 
 /// Restores, expects it to fail, and compares what stock pg_dump says of the database before and after.
-async fn refused(database: &Database, source: Memory, options: RestoreOptions) -> String {
+pub(crate) async fn refused(database: &Database, source: Memory, options: RestoreOptions) -> String {
     let before = pg_dump(&database.server, &database.name);
     let restored = restore(database, source, options).await;
     let after = pg_dump(&database.server, &database.name);
@@ -106,7 +111,7 @@ async fn refused(database: &Database, source: Memory, options: RestoreOptions) -
     chain(&restored.expect_err("a refusal"))
 }
 
-async fn backup(database: &Database) -> Memory {
+pub(crate) async fn backup(database: &Database) -> Memory {
     Memory::from(Backup::of(database).await)
 }
 
@@ -227,6 +232,38 @@ async fn rows_that_the_database_changes_are_not_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn server_that_is_full_keeps_what_it_had() {
+    let (source, target) = (full(USUAL).await, fresh(USUAL).await);
+    target.run(FULL).await;
+    target.run("ALTER TABLE app.settings ADD CHECK (public.full(b)) NOT VALID").await;
+    let said = refused(&target, backup(&source).await, data(json!({}))).await;
+    assert!(
+        said.contains("ERROR 53100: could not extend file") && said.contains("HINT: Give the server more"),
+        "{said}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_missing_on_the_server_is_listed_before_a_database_is_changed() {
+    let (source, target) = (Database::create("16").await, Database::create("16").await);
+    source.run("CREATE TABLE t (a int)").await;
+    let mut memory = backup(&source).await;
+    memory.backup.database.server_version = "17.4".to_owned();
+    memory.backup.database.server_version_num = 170_004;
+    memory.backup.requires.roles = vec!["nobody_a".to_owned()];
+    memory.backup.requires.extensions = vec!["telepathy".to_owned()];
+    let said = refused(&target, memory, proving()).await;
+    for part in [
+        "the backup is of PostgreSQL 17.4, and it is 16.",
+        "(use a server at least as new)",
+        "role nobody_a is missing (CREATE ROLE)",
+        "extension telepathy is not available (install it at the server)",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn tables_and_columns_that_are_missing_are_listed_at_once() {
     let (source, target) = (full(USUAL).await, fresh(USUAL).await);
     target.run("DROP TABLE app.events_2; ALTER TABLE app.settings DROP b; ALTER TABLE app.settings ADD c int").await;
@@ -262,7 +299,7 @@ async fn restore_that_is_given_up_or_loses_its_connection_changes_nothing() {
     let mut options = data(json!({}));
     options.deadline = Some(Instant::now());
     let said = refused(&target, backup(&source).await, options).await;
-    assert!(said.contains("its time is up"), "{said}");
+    assert!(said.contains("its time is up HINT: "), "{said}");
     let (server, name) = (target.server.clone(), target.name.clone());
     let killing = backup(&source).await.before(last, move || {
         Box::pin(async move {
@@ -275,15 +312,19 @@ async fn restore_that_is_given_up_or_loses_its_connection_changes_nothing() {
     let killing = killing.failing_late_at(usize::MAX, 4);
     let said = refused(&target, killing, data(json!({}))).await;
     assert!(said.contains("57P01") || said.contains("connection was lost"), "{said}");
+    assert!(said.contains(" HINT: Look into the server's log"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whole_backup_comes_into_an_empty_database_or_not_at_all() {
     for major in ["13", USUAL] {
         let (source, target) = (shop(major).await, Database::create(major).await);
-        let options = RestoreOptions::default();
+        let options = proving();
         let report = restore(&target, backup(&source).await, options.clone()).await.unwrap();
         assert!(report.equal && report.large_objects == 1, "{report:?}");
+        let said = refused(&target, backup(&source).await, options.clone()).await;
+        assert!(said.contains("large objects of the same numbers already: 424242"), "{said}");
+        target.run("SELECT lo_unlink(424242)").await;
         let said = refused(&target, backup(&source).await, options.clone()).await;
         assert!(said.contains("already exists"), "{said}");
         // Its very last object is in the way.

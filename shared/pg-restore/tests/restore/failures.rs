@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pg_restore::{Error, RestoreOptions};
+use pg_restore::Error;
 use sql_volume::{RowDigest, SectionKind};
 use testing::postgres::{Database, USUAL};
 use testing::unique;
 
 use crate::backup::{Backup, properties};
-use crate::database::{Place, chain};
+use crate::database::{Place, chain, proving};
 use crate::psql::shop;
 use crate::source::Memory;
 
@@ -165,6 +165,20 @@ async fn rows_that_vanish_on_the_way_are_counted() {
     assert_eq!(refusal, "table TABLE DATA public.t took 1 of the 2 rows of section 2");
 }
 
+/// As a server without room answers the COPY: no disk is filled for it.
+pub(crate) const FULL: &str = "CREATE FUNCTION public.full(text) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN \
+     RAISE disk_full USING MESSAGE = 'could not extend file \"base/1/2\": No space left on device'; END $$;\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn server_that_is_full_is_told_and_nothing_is_left_on_it() {
+    let place = Place::new(USUAL);
+    let create = format!("{FULL}CREATE TABLE public.t (a int, b text CHECK (public.full(b)));");
+    let refusal = place.refusal(backup(&dump(&create, "1\tsecret\n", KEY)).await.into()).await;
+    let said = "could not extend file \"base/1/2\": No space left on device";
+    assert!(refusal.starts_with("restore TABLE DATA public.t") && refusal.contains(said), "{refusal}");
+    assert!(refusal.ends_with("HINT: Give the server more disk space; then restore again."), "{refusal}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn text_that_is_not_sql_is_refused_by_its_place() {
     let place = Place::new(USUAL);
@@ -217,6 +231,7 @@ async fn killed_connection_fails_the_restore_and_leaves_nothing() {
         });
         let refusal = place.refusal(source).await;
         assert!(refusal.starts_with("restore ") && refusal.contains("administrator command"), "{refusal}");
+        assert!(refusal.contains(" HINT: Look into the server's log"), "{refusal}");
     }
 }
 
@@ -226,13 +241,10 @@ async fn name_that_is_taken_is_refused_before_and_at_the_end() {
     let mut place = Place::new(USUAL);
     place.name.clone_from(&taken.name);
     taken.run("CREATE TABLE mine ()").await;
-    let error = pg_restore::restore_into_new(
-        place.target(),
-        Memory::from(backup(&dump(TABLE, "", KEY)).await),
-        RestoreOptions::default(),
-    )
-    .await
-    .unwrap_err();
+    let error =
+        pg_restore::restore_into_new(place.target(), Memory::from(backup(&dump(TABLE, "", KEY)).await), proving())
+            .await
+            .unwrap_err();
     assert!(matches!(error, Error::NameTaken { .. }), "{error}");
     assert_eq!(place.databases().await, std::slice::from_ref(&taken.name));
 
@@ -244,7 +256,7 @@ async fn name_that_is_taken_is_refused_before_and_at_the_end() {
             client.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
         })
     });
-    let error = pg_restore::restore_into_new(place.target(), source, RestoreOptions::default()).await.unwrap_err();
+    let error = pg_restore::restore_into_new(place.target(), source, proving()).await.unwrap_err();
     assert!(matches!(error, Error::NameTaken { .. }), "{error}");
     assert_eq!(place.databases().await, std::slice::from_ref(&place.name), "another's database stays, ours goes");
     assert!(!place.query::<bool>("SELECT EXISTS (SELECT FROM pg_class WHERE relname = 't')").await);
@@ -262,7 +274,7 @@ async fn database_that_cannot_be_dropped_is_reported_with_the_first_error() {
             client.batch_execute(&sql).await.unwrap();
         })
     });
-    let error = pg_restore::restore_into_new(place.target(), source, RestoreOptions::default()).await.unwrap_err();
+    let error = pg_restore::restore_into_new(place.target(), source, proving()).await.unwrap_err();
     let left = place.databases().await;
     let refusal = chain(&error);
     assert!(matches!(&error, Error::LeftBehind { name, .. } if [name.clone()] == left[..]), "{refusal}");
@@ -277,7 +289,7 @@ async fn database_that_cannot_be_dropped_is_reported_with_the_first_error() {
 async fn session_in_the_way_of_the_renaming_is_waited_for() {
     let place = Place::new(USUAL);
     let (server, like) = (place.server.clone(), format!("{}%", place.name));
-    let mut options = RestoreOptions::default();
+    let mut options = proving();
     let (tell, told) = std::sync::mpsc::channel();
     options.progress = Some(Arc::new(move |progress| tell.send(progress).unwrap()));
     let source = Memory::from(backup(&dump(TABLE, "1\tx\n", KEY)).await).before(3, move || {
@@ -289,7 +301,7 @@ async fn session_in_the_way_of_the_renaming_is_waited_for() {
         })
     });
     let report = place.restore_with(source, options).await.unwrap();
-    assert!(report.equal && report.durations.total > 5.0);
+    assert!(report.rows_equal && report.durations.total > 5.0);
     let last = told.iter().last().unwrap();
     assert_eq!((last.phase, last.sections, last.rows), (pg_restore::Phase::Naming, 4, 1));
 }

@@ -1,12 +1,12 @@
 //! A server without a superuser to log in as, such as Amazon RDS: a role that may create databases and roles, and no more.
 
 use pg_client::ConnectOptions;
-use pg_restore::{Choice, Error, RestoreOptions, RestoreReport, Target, restore_into_new};
+use pg_restore::{Choice, Error, RestoreReport, Target, restore_into_new};
 use testing::postgres::{Database, MAJORS};
 use testing::unique;
 
 use crate::backup::Backup;
-use crate::database::{Place, pg_dump};
+use crate::database::{Place, pg_dump, proving};
 use crate::psql::shop;
 use crate::source::Memory;
 
@@ -28,7 +28,7 @@ impl Master {
         let mut options = ConnectOptions::from_url(&url).unwrap();
         options.application_name.clone_from(&place.options.application_name);
         let target = Target { options, name: place.name.clone() };
-        let mut settings = RestoreOptions::default();
+        let mut settings = proving();
         settings.choice = choice;
         let restored = restore_into_new(target, source, settings).await;
         place.no_session_is_left().await;
@@ -52,7 +52,9 @@ async fn shop_comes_back_on_every_major() {
         let choice = serde_json::from_value(serde_json::json!({"no_owner": true})).unwrap();
         let report = master.restore(&place, Backup::of(&source).await.into(), choice).await.unwrap();
         assert!(report.rows_equal && report.rows == 500 + 1000 + 60 + 90 + 2, "{report:?}");
+        // On 13 and 14 privileges on schema public are granted that every database has: that they can't be is no difference.
         assert_eq!(report.needs_superuser, [""; 0], "{major}");
+        assert!(report.differences.is_empty() && report.not_compared.is_empty(), "{report:?}");
         let owned = format!("; Owner: {}", master.name);
         let ours = String::from_utf8_lossy(&pg_dump(&place.server, &place.name)).replace(&owned, "; Owner: postgres");
         let ours: String =
@@ -115,6 +117,36 @@ async fn any_other_error_stops() {
         let error = master.restore(&place, Backup::of(&source).await.into(), Choice::default()).await.unwrap_err();
         assert!(error.to_string().contains("VIEW public.v"), "{error}");
         assert!(place.databases().await.is_empty());
+        master.end(place).await;
+    }
+}
+
+/// PostgreSQL only warns of privileges that were not granted.
+#[tokio::test(flavor = "multi_thread")]
+async fn privileges_that_are_silently_not_granted_are_named() {
+    for major in MAJORS {
+        let other = unique("other_");
+        let source = Database::create(major).await;
+        source
+            .run(&format!(
+                "CREATE ROLE {other}; CREATE TABLE t (a int); GRANT SELECT ON t TO {other}; \
+                 REVOKE EXECUTE ON FUNCTION pg_sleep(float8) FROM PUBLIC; GRANT EXECUTE ON FUNCTION pg_sleep(float8) TO {other}"
+            ))
+            .await;
+        let (master, place) = (Master::new(major).await, Place::new(major));
+        let choice = serde_json::from_value(serde_json::json!({"no_owner": true})).unwrap();
+        let report = master.restore(&place, Backup::of(&source).await.into(), choice).await.unwrap();
+        let said = report.needs_superuser.join("\n");
+        let object = "ACL pg_catalog.FUNCTION pg_sleep(double precision): ";
+        assert!(said.contains(&format!("{object}REVOKE ALL ON FUNCTION pg_catalog.pg_sleep")), "{major}: {said}");
+        assert!(said.contains(&format!("{object}GRANT ALL ON FUNCTION pg_catalog.pg_sleep")), "{major}: {said}");
+        assert_eq!(report.needs_superuser.len(), 2, "{major}: {said}");
+        assert!(report.differences.is_empty() && report.not_compared.is_empty() && !report.equal, "{report:?}");
+        let granted = format!("SELECT has_table_privilege('{other}', 't', 'SELECT')");
+        assert!(place.query::<bool>(&granted).await);
+        drop(source);
+        master.admin.run(&format!("DROP DATABASE {} WITH (FORCE)", place.name)).await;
+        master.admin.run(&format!("DROP ROLE {other}")).await;
         master.end(place).await;
     }
 }

@@ -1,13 +1,13 @@
 //! What is missing is found, all of it, before anything is changed.
 
-use pg_restore::{Error, Missing, RestoreOptions};
+use pg_restore::{Error, Missing};
 use sql_volume::Requirements;
 use testing::postgres::{Database, USUAL};
 use testing::unique;
 
 use crate::backup::Backup;
 use crate::backup::properties;
-use crate::database::{Place, chain};
+use crate::database::{Place, chain, proving};
 use crate::failures::{backup, dump};
 use crate::source::Memory;
 
@@ -56,7 +56,7 @@ async fn role_that_may_not_create_databases_is_told_so() {
     let mut target = place.target();
     target.options = pg_client::ConnectOptions::from_url(&place.server.url_as(&role, "x", "postgres")).unwrap();
     let source = Memory::from(backup(&dump(TABLE, "", "SELECT 1;")).await);
-    let restored = pg_restore::restore_into_new(target, source, RestoreOptions::default()).await;
+    let restored = pg_restore::restore_into_new(target, source, proving()).await;
     admin.batch_execute(&format!("DROP ROLE {role}")).await.unwrap();
     let Err(Error::NotReady { missing, .. }) = restored else { panic!("{restored:?}") };
     assert_eq!(missing, [Missing::CreateDatabase { role }]);
@@ -67,11 +67,11 @@ async fn older_server_takes_a_backup_only_when_that_is_allowed() {
     let place = Place::new("16");
     let restored = place.restore(backup(&dump(TABLE, "1\tx\n", "SELECT 1;")).await.into()).await;
     assert!(matches!(restored, Err(Error::NotReady { .. })));
-    let mut options = RestoreOptions::default();
+    let mut options = proving();
     options.allow_older_server = true;
     let report = place.restore_with(backup(&dump(TABLE, "1\tx\n", "SELECT 1;")).await.into(), options).await.unwrap();
     assert!(
-        report.equal && report.warnings.iter().any(|warning| warning.contains("newer than the server")),
+        report.rows_equal && report.warnings.iter().any(|warning| warning.contains("newer than the server")),
         "{report:?}"
     );
 }
@@ -82,7 +82,7 @@ async fn name_that_no_database_can_have_is_refused() {
     for name in ["", &"x".repeat(64)] {
         let usual = std::mem::replace(&mut place.name, name.to_owned());
         let source = Memory::from(backup(&dump(TABLE, "", "SELECT 1;")).await);
-        let error = pg_restore::restore_into_new(place.target(), source, RestoreOptions::default()).await.unwrap_err();
+        let error = pg_restore::restore_into_new(place.target(), source, proving()).await.unwrap_err();
         assert!(matches!(error, Error::Name { .. }), "{error}");
         place.name = usual;
     }
@@ -93,7 +93,7 @@ async fn server_that_is_not_there_is_named() {
     let mut place = Place::new(USUAL);
     let port = std::mem::replace(&mut place.options.port, 1);
     let source = Memory::from(backup(&dump(TABLE, "", "SELECT 1;")).await);
-    let error = pg_restore::restore_into_new(place.target(), source, RestoreOptions::default()).await.unwrap_err();
+    let error = pg_restore::restore_into_new(place.target(), source, proving()).await.unwrap_err();
     place.options.port = port;
     let text = chain(&error);
     assert!(text.starts_with("connect to database postgres: connect to 127.0.0.1:1 HINT"), "{text}");

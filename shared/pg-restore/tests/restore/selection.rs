@@ -9,12 +9,12 @@ use testing::stack::{Server, stack};
 use testing::unique;
 
 use crate::backup::Backup;
-use crate::database::{Place, chain, pg_dump};
+use crate::database::{Place, chain, pg_dump, proving};
 use crate::psql::shop;
 use crate::source::Memory;
 
 pub(crate) fn choosing(choice: serde_json::Value) -> RestoreOptions {
-    let mut options = RestoreOptions::default();
+    let mut options = proving();
     options.choice = serde_json::from_value::<Choice>(choice).unwrap();
     options
 }
@@ -189,7 +189,7 @@ async fn second_restore_to_the_same_name_at_the_same_time_is_refused() {
     let (told, said) = tokio::sync::oneshot::channel();
     let first = Memory::from(Backup::of(&source).await).before(0, move || {
         Box::pin(async move {
-            let refused = pg_restore::restore_into_new(other, second, RestoreOptions::default()).await;
+            let refused = pg_restore::restore_into_new(other, second, proving()).await;
             told.send(refused.map(|report| format!("{report:?}"))).unwrap();
         })
     });

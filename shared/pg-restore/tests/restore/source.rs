@@ -24,6 +24,7 @@ pub(crate) struct Memory {
     pub(crate) given: std::sync::Arc<std::sync::Mutex<Vec<u32>>>,
     pub(crate) roles: Option<Vec<u8>>,
     before: Option<(usize, Act)>,
+    at_end: Option<Act>,
 }
 
 impl From<Backup> for Memory {
@@ -40,6 +41,7 @@ impl From<Backup> for Memory {
             given: Default::default(),
             roles: None,
             before: None,
+            at_end: None,
         }
     }
 }
@@ -76,6 +78,12 @@ impl Memory {
         act: impl FnOnce() -> BoxFuture<'static, ()> + Send + 'static,
     ) -> Self {
         self.before = Some((section, Box::new(act)));
+        self
+    }
+
+    /// Does something when everything was applied.
+    pub(crate) fn at_end(mut self, act: impl FnOnce() -> BoxFuture<'static, ()> + Send + 'static) -> Self {
+        self.at_end = Some(Box::new(act));
         self
     }
 
@@ -139,6 +147,9 @@ impl SectionSource for Memory {
     }
 
     async fn verified(&mut self) -> Result<(), SourceError> {
+        if let Some(act) = self.at_end.take() {
+            act().await;
+        }
         if self.unverified { Err("the final frame is missing".into()) } else { Ok(()) }
     }
 }

@@ -124,7 +124,7 @@ impl Proof<'_> {
     pub(crate) async fn of_new(self, database: &ConnectOptions) -> Result<Findings, Error> {
         let session = session::open(database).await;
         let session = session.map_err(|source| Error::Step { act: ACT.to_owned(), source })?;
-        execute(&session, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        execute(&session, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = ''").await?;
         let findings = self.within_transaction(&session).await?;
         session.close().await;
         Ok(findings)

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::database::{Place, proving};
 use crate::failures::{backup, dump};
+use crate::login::{Login, by_anyone};
 use crate::source::Memory;
 
 const TABLE: &str = "CREATE TABLE public.t (a int, b text);";
@@ -17,9 +18,9 @@ async fn slow() -> Memory {
     Memory::from(backup(&dump(TABLE, "1\tx\n", SLOW)).await)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn cancelled_restore_drops_its_database_before_it_returns() {
-    let place = Place::new(USUAL);
+by_anyone! {
+async fn cancelled_restore_drops_its_database_before_it_returns(login: Login) {
+    let place = Place::by(login, USUAL).await;
     let options = proving();
     let cancel = options.cancel.clone();
     tokio::spawn(async move {
@@ -29,10 +30,11 @@ async fn cancelled_restore_drops_its_database_before_it_returns() {
     let error = place.restore_with(slow().await, options).await.unwrap_err();
     assert!(matches!(error, Error::GivenUp { reason: "it was cancelled" }), "{error}");
 }
+}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn restore_past_its_deadline_drops_its_database_before_it_returns() {
-    let place = Place::new(USUAL);
+by_anyone! {
+async fn restore_past_its_deadline_drops_its_database_before_it_returns(login: Login) {
+    let place = Place::by(login, USUAL).await;
     for seconds in [0, 2] {
         let mut options = proving();
         // It would not begin, otherwise.
@@ -45,10 +47,11 @@ async fn restore_past_its_deadline_drops_its_database_before_it_returns() {
         assert!(begun.elapsed() < Duration::from_secs(20));
     }
 }
+}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn abandoned_restore_drops_its_database_in_the_background() {
-    let place = Place::new(USUAL);
+by_anyone! {
+async fn abandoned_restore_drops_its_database_in_the_background(login: Login) {
+    let place = Place::by(login, USUAL).await;
     // Wherever it is abandoned: while connecting, creating, applying.
     for milliseconds in [0, 5, 20, 50, 100, 200, 400, 1500] {
         let restoring = restore_into_new(place.target(), slow().await, proving());
@@ -64,4 +67,5 @@ async fn abandoned_restore_drops_its_database_in_the_background() {
         place.no_session_is_left().await;
         assert!(place.databases().await.is_empty(), "abandoned after {milliseconds} ms");
     }
+}
 }

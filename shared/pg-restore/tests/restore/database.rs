@@ -13,6 +13,7 @@ use testing::postgres::{Database, server};
 use testing::stack::{Server, stack};
 use testing::unique;
 
+use crate::login::{Login, Master};
 use crate::source::Memory;
 
 /// Tells definitions as a backup's own dump does.
@@ -38,6 +39,8 @@ pub(crate) struct Place {
     pub(crate) server: Server,
     pub(crate) name: String,
     pub(crate) options: ConnectOptions,
+    /// The role that restores, if it is no superuser; its database goes before it does.
+    pub(crate) master: Option<Master>,
 }
 
 impl Place {
@@ -46,7 +49,18 @@ impl Place {
         let name = unique("restored_");
         let mut options = ConnectOptions::from_url(&server.url("postgres")).unwrap();
         options.application_name = unique("test");
-        Self { server, name, options }
+        Self { server, name, options, master: None }
+    }
+
+    pub(crate) async fn by(login: Login, major: &str) -> Self {
+        let mut place = Self::new(major);
+        if login == Login::Master {
+            let master = Master::new(major).await;
+            place.options = ConnectOptions::from_url(&master.url("postgres")).unwrap();
+            place.options.application_name = unique("test");
+            place.master = Some(master);
+        }
+        place
     }
 
     pub(crate) fn target(&self) -> Target {

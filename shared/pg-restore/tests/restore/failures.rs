@@ -10,6 +10,7 @@ use testing::unique;
 
 use crate::backup::{Backup, properties};
 use crate::database::{Place, chain, proving};
+use crate::login::{Login, by_anyone};
 use crate::psql::shop;
 use crate::source::Memory;
 
@@ -34,10 +35,10 @@ pub(crate) fn dump(create: &str, rows: &str, after: &str) -> String {
 const TABLE: &str = "CREATE TABLE public.t (a int, b text);";
 const KEY: &str = "ALTER TABLE ONLY public.t ADD CONSTRAINT t_key UNIQUE (b);";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn source_that_fails_at_any_section_leaves_nothing() {
+by_anyone! {
+async fn source_that_fails_at_any_section_leaves_nothing(login: Login) {
     let source = shop(USUAL).await;
-    let place = Place::new(USUAL);
+    let place = Place::by(login, USUAL).await;
     let sections = Memory::from(Backup::of(&source).await).len();
     assert!(sections > 15);
     for section in 0..=sections {
@@ -45,27 +46,30 @@ async fn source_that_fails_at_any_section_leaves_nothing() {
         assert_eq!(refusal, "read the backup: the vault is on fire");
     }
 }
+}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn source_that_ends_early_leaves_nothing_even_if_it_calls_itself_verified() {
+by_anyone! {
+async fn source_that_ends_early_leaves_nothing_even_if_it_calls_itself_verified(login: Login) {
     let text = dump(TABLE, "1\tx\n", KEY);
-    let place = Place::new(USUAL);
+    let place = Place::by(login, USUAL).await;
     let refusal = place.refusal(Memory::from(backup(&text).await).ending_at(2)).await;
     assert!(refusal.contains("table public.t: 1 rows were backed up and 0 restored"), "{refusal}");
     let refusal = place.refusal(Memory::from(backup(&text).await).ending_at(0)).await;
     assert_eq!(refusal, "the backup contradicts itself: it has no section");
 }
+}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn backup_without_a_verified_end_is_refused() {
-    let place = Place::new(USUAL);
+by_anyone! {
+async fn backup_without_a_verified_end_is_refused(login: Login) {
+    let place = Place::by(login, USUAL).await;
     let refusal = place.refusal(Memory::from(backup(&dump(TABLE, "1\tx\n", KEY)).await).unverified()).await;
     assert_eq!(refusal, "verify the end of the backup: the final frame is missing");
 }
+}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn backup_that_contradicts_itself_is_refused() {
-    let place = Place::new(USUAL);
+by_anyone! {
+async fn backup_that_contradicts_itself_is_refused(login: Login) {
+    let place = Place::by(login, USUAL).await;
     type Spoil = fn(&mut Backup);
     let cases: [(Spoil, &str); 8] = [
         (|b| b.sections[2].entry.digest ^= 1, "section 2 does not match the index: its digest differs"),
@@ -90,10 +94,11 @@ async fn backup_that_contradicts_itself_is_refused() {
         assert!(refusal.contains(expected), "{refusal}");
     }
 }
+}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn statement_that_fails_is_named_with_postgresqls_words() {
-    let place = Place::new(USUAL);
+by_anyone! {
+async fn statement_that_fails_is_named_with_postgresqls_words(login: Login) {
+    let place = Place::by(login, USUAL).await;
     let text = dump("CREATE TABLE public.t (a int,\n  b nonsense);", "", KEY);
     let refusal = place.refusal(backup(&text).await.into()).await;
     assert_eq!(
@@ -108,10 +113,11 @@ async fn statement_that_fails_is_named_with_postgresqls_words() {
         "{refusal}"
     );
 }
+}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn constraint_that_the_rows_violate_is_named_without_their_values() {
-    let place = Place::new(USUAL);
+by_anyone! {
+async fn constraint_that_the_rows_violate_is_named_without_their_values(login: Login) {
+    let place = Place::by(login, USUAL).await;
     let refusal = place.refusal(backup(&dump(TABLE, "1\tsecret\n2\tsecret\n", KEY)).await.into()).await;
     assert_eq!(
         refusal,
@@ -119,10 +125,11 @@ async fn constraint_that_the_rows_violate_is_named_without_their_values() {
          ERROR 23505: could not create unique index \"t_key\" DETAIL: Key (b)"
     );
 }
+}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn bad_row_is_named_by_line_and_column_without_its_values() {
-    let place = Place::new(USUAL);
+by_anyone! {
+async fn bad_row_is_named_by_line_and_column_without_its_values(login: Login) {
+    let place = Place::by(login, USUAL).await;
     let cases = [
         (
             TABLE,
@@ -153,10 +160,11 @@ async fn bad_row_is_named_by_line_and_column_without_its_values() {
         assert!(!format!("{error:?}").contains("secret") && !refusal.contains("secret"), "{error:?}");
     }
 }
+}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn rows_that_vanish_on_the_way_are_counted() {
-    let place = Place::new(USUAL);
+by_anyone! {
+async fn rows_that_vanish_on_the_way_are_counted(login: Login) {
+    let place = Place::by(login, USUAL).await;
     let create = "CREATE TABLE public.t (a int, b text);\n\
          CREATE FUNCTION public.f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULLIF(NEW, (2, 'x')::public.t); END $$;\n\
          CREATE TRIGGER f BEFORE INSERT ON public.t FOR EACH ROW EXECUTE FUNCTION public.f();";
@@ -164,24 +172,26 @@ async fn rows_that_vanish_on_the_way_are_counted() {
     let refusal = place.refusal(backup(&dump(create, "1\tx\n2\tx\n", KEY)).await.into()).await;
     assert_eq!(refusal, "table TABLE DATA public.t took 1 of the 2 rows of section 2");
 }
+}
 
 /// As a server without room answers the COPY: no disk is filled for it.
 pub(crate) const FULL: &str = "CREATE FUNCTION public.full(text) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN \
      RAISE disk_full USING MESSAGE = 'could not extend file \"base/1/2\": No space left on device'; END $$;\n";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn server_that_is_full_is_told_and_nothing_is_left_on_it() {
-    let place = Place::new(USUAL);
+by_anyone! {
+async fn server_that_is_full_is_told_and_nothing_is_left_on_it(login: Login) {
+    let place = Place::by(login, USUAL).await;
     let create = format!("{FULL}CREATE TABLE public.t (a int, b text CHECK (public.full(b)));");
     let refusal = place.refusal(backup(&dump(&create, "1\tsecret\n", KEY)).await.into()).await;
     let said = "could not extend file \"base/1/2\": No space left on device";
     assert!(refusal.starts_with("restore TABLE DATA public.t") && refusal.contains(said), "{refusal}");
     assert!(refusal.ends_with("HINT: Give the server more disk space; then restore again."), "{refusal}");
 }
+}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn text_that_is_not_sql_is_refused_by_its_place() {
-    let place = Place::new(USUAL);
+by_anyone! {
+async fn text_that_is_not_sql_is_refused_by_its_place(login: Login) {
+    let place = Place::by(login, USUAL).await;
     let mut with_command = backup(&dump(TABLE, "", KEY)).await;
     let other = Backup::of_dump(with_command.database.clone(), dump("SELECT 1;", "", KEY).as_bytes());
     with_command.sections[1] = {
@@ -197,18 +207,20 @@ async fn text_that_is_not_sql_is_refused_by_its_place() {
     let refusal = place.refusal(with_command.into()).await;
     assert_eq!(refusal, "split section 1 into statements: line 2 has the psql command \\!, which is not SQL");
 }
+}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn statement_that_cannot_be_sent_is_named() {
-    let place = Place::new(USUAL);
+by_anyone! {
+async fn statement_that_cannot_be_sent_is_named(login: Login) {
+    let place = Place::by(login, USUAL).await;
     let refusal =
         place.refusal(backup(&dump("CREATE TABLE public.t (a int, b text DEFAULT '\0');", "", KEY)).await.into()).await;
     assert!(refusal.starts_with("restore TABLE public.t:") && refusal.contains("speak with the server"), "{refusal}");
 }
+}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn killed_connection_fails_the_restore_and_leaves_nothing() {
-    let place = Place::new(USUAL);
+by_anyone! {
+async fn killed_connection_fails_the_restore_and_leaves_nothing(login: Login) {
+    let place = Place::by(login, USUAL).await;
     let slow = "DO 'BEGIN PERFORM pg_sleep(30); END';";
     // Killed while it waits for the source, and in the middle of a statement.
     for (after, section) in [(KEY, 2), (slow, 3)] {
@@ -234,11 +246,12 @@ async fn killed_connection_fails_the_restore_and_leaves_nothing() {
         assert!(refusal.contains(" HINT: Look into the server's log"), "{refusal}");
     }
 }
+}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn name_that_is_taken_is_refused_before_and_at_the_end() {
+by_anyone! {
+async fn name_that_is_taken_is_refused_before_and_at_the_end(login: Login) {
     let taken = Database::create(USUAL).await;
-    let mut place = Place::new(USUAL);
+    let mut place = Place::by(login, USUAL).await;
     place.name.clone_from(&taken.name);
     taken.run("CREATE TABLE mine ()").await;
     let error =
@@ -248,7 +261,7 @@ async fn name_that_is_taken_is_refused_before_and_at_the_end() {
     assert!(matches!(error, Error::NameTaken { .. }), "{error}");
     assert_eq!(place.databases().await, std::slice::from_ref(&taken.name));
 
-    let place = Place::new(USUAL);
+    let place = Place::by(login, USUAL).await;
     let (server, name) = (place.server.clone(), place.name.clone());
     let source = Memory::from(backup(&dump(TABLE, "", KEY)).await).before(3, move || {
         Box::pin(async move {
@@ -261,10 +274,11 @@ async fn name_that_is_taken_is_refused_before_and_at_the_end() {
     assert_eq!(place.databases().await, std::slice::from_ref(&place.name), "another's database stays, ours goes");
     assert!(!place.query::<bool>("SELECT EXISTS (SELECT FROM pg_class WHERE relname = 't')").await);
 }
+}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn database_that_cannot_be_dropped_is_reported_with_the_first_error() {
-    let place = Place::new(USUAL);
+by_anyone! {
+async fn database_that_cannot_be_dropped_is_reported_with_the_first_error(login: Login) {
+    let place = Place::by(login, USUAL).await;
     let (server, like) = (place.server.clone(), format!("{}%", place.name));
     let source = Memory::from(backup(&dump(TABLE, "", KEY)).await).failing_at(3).before(2, move || {
         Box::pin(async move {
@@ -284,10 +298,11 @@ async fn database_that_cannot_be_dropped_is_reported_with_the_first_error() {
     client.batch_execute(&format!("ALTER DATABASE {} IS_TEMPLATE false", left[0])).await.unwrap();
     client.batch_execute(&format!("DROP DATABASE {}", left[0])).await.unwrap();
 }
+}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn session_in_the_way_of_the_renaming_is_waited_for() {
-    let place = Place::new(USUAL);
+by_anyone! {
+async fn session_in_the_way_of_the_renaming_is_waited_for(login: Login) {
+    let place = Place::by(login, USUAL).await;
     let (server, like) = (place.server.clone(), format!("{}%", place.name));
     let mut options = proving();
     let (tell, told) = std::sync::mpsc::channel();
@@ -305,15 +320,17 @@ async fn session_in_the_way_of_the_renaming_is_waited_for() {
     let last = told.iter().last().unwrap();
     assert_eq!((last.phase, last.sections, last.rows), (pg_restore::Phase::Naming, 4, 1));
 }
+}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn leftovers_of_others_are_reported_and_stay() {
+by_anyone! {
+async fn leftovers_of_others_are_reported_and_stay(login: Login) {
     let left = format!("{}__restoring_0123456789ab", unique("x"));
-    let place = Place::new(USUAL);
+    let place = Place::by(login, USUAL).await;
     let client = place.server.connect("postgres").await;
     client.batch_execute(&format!("CREATE DATABASE {left}")).await.unwrap();
     let report = place.restore(backup(&dump(TABLE, "1\tx\n", KEY)).await.into()).await.unwrap();
     client.batch_execute(&format!("DROP DATABASE {left}")).await.unwrap();
     assert!(report.leftovers.contains(&left));
     assert!(report.warnings.iter().any(|warning| warning.contains(&left)), "{report:?}");
+}
 }

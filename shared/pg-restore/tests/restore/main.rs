@@ -9,6 +9,7 @@ mod equality;
 mod existing;
 mod failures;
 mod large_objects;
+mod login;
 mod managed;
 mod parallel;
 mod plain;

@@ -1,64 +1,43 @@
 //! A server without a superuser to log in as, such as Amazon RDS: a role that may create databases and roles, and no more.
 
-use pg_client::ConnectOptions;
-use pg_restore::{Choice, Error, RestoreReport, Target, restore_into_new};
+use pg_restore::{Choice, Error, RestoreReport};
 use testing::postgres::{Database, MAJORS};
 use testing::unique;
 
 use crate::backup::Backup;
 use crate::database::{Place, pg_dump, proving};
+use crate::login::Login;
 use crate::psql::shop;
 use crate::source::Memory;
 
-/// A role as a managed server gives it to its customers.
-struct Master {
-    admin: Database,
-    name: String,
+/// A place of a master's, with a choice of its own.
+async fn restore(place: &Place, source: Memory, choice: Choice) -> Result<RestoreReport, Error> {
+    let mut options = proving();
+    options.choice = choice;
+    place.restore_with(source, options).await
 }
 
-impl Master {
-    async fn new(major: &str) -> Self {
-        let (admin, name) = (Database::create(major).await, unique("master_"));
-        admin.run(&format!("CREATE ROLE {name} LOGIN PASSWORD 'x' CREATEDB CREATEROLE")).await;
-        Self { admin, name }
-    }
-
-    async fn restore(&self, place: &Place, source: Memory, choice: Choice) -> Result<RestoreReport, Error> {
-        let url = place.server.url_as(&self.name, "x", "postgres");
-        let mut options = ConnectOptions::from_url(&url).unwrap();
-        options.application_name.clone_from(&place.options.application_name);
-        let target = Target { options, name: place.name.clone() };
-        let mut settings = proving();
-        settings.choice = choice;
-        let restored = restore_into_new(target, source, settings).await;
-        place.no_session_is_left().await;
-        restored
-    }
-
-    /// The role can only go when nothing is its own.
-    async fn end(self, place: Place) {
-        let name = place.name.clone();
-        self.admin.run(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
-        drop(place);
-        self.admin.run(&format!("DROP OWNED BY {0}; DROP ROLE {0}", self.name)).await;
-    }
+fn master(place: &Place) -> &str {
+    &place.master.as_ref().unwrap().name
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn shop_comes_back_on_every_major() {
     for major in MAJORS {
         let source = shop(major).await;
-        let (master, place) = (Master::new(major).await, Place::new(major));
+        let place = Place::by(Login::Master, major).await;
         let choice = serde_json::from_value(serde_json::json!({"no_owner": true})).unwrap();
-        let report = master.restore(&place, Backup::of(&source).await.into(), choice).await.unwrap();
+        let report = restore(&place, Backup::of(&source).await.into(), choice).await.unwrap();
         assert!(report.rows_equal && report.rows == 500 + 1000 + 60 + 90 + 2, "{report:?}");
         // On 13 and 14 privileges on schema public are granted that every database has: that they can't be is no difference.
         assert_eq!(report.needs_superuser, [""; 0], "{major}");
         assert!(report.differences.is_empty() && report.not_compared.is_empty(), "{report:?}");
-        let owned = format!("; Owner: {}", master.name);
+        let owned = format!("; Owner: {}", master(&place));
         let ours = String::from_utf8_lossy(&pg_dump(&place.server, &place.name)).replace(&owned, "; Owner: postgres");
-        let ours: String =
-            ours.replace(&format!("OWNER TO {};", master.name), "OWNER TO postgres;").split_inclusive('\n').collect();
+        let ours: String = ours
+            .replace(&format!("OWNER TO {};", master(&place)), "OWNER TO postgres;")
+            .split_inclusive('\n')
+            .collect();
         let theirs = String::from_utf8_lossy(&pg_dump(&source.server, &source.name)).into_owned();
         // Which partition holds a row of an enum depends on the enum's oids.
         let lines = |text: &str| {
@@ -67,7 +46,6 @@ async fn shop_comes_back_on_every_major() {
             lines
         };
         assert_eq!(lines(&ours), lines(&theirs), "{major}");
-        master.end(place).await;
     }
 }
 
@@ -87,8 +65,8 @@ async fn what_only_a_superuser_may_do_is_named_and_the_rest_is_there() {
                  CREATE PUBLICATION p FOR ALL TABLES"
             ))
             .await;
-        let (master, place) = (Master::new(major).await, Place::new(major));
-        let report = master.restore(&place, Backup::of(&source).await.into(), Choice::default()).await.unwrap();
+        let place = Place::by(Login::Master, major).await;
+        let report = restore(&place, Backup::of(&source).await.into(), Choice::default()).await.unwrap();
         assert!(!report.equal && report.rows_equal && report.rows == 2, "{report:?}");
         let said = report.needs_superuser.join("\n");
         for part in [
@@ -103,8 +81,8 @@ async fn what_only_a_superuser_may_do_is_named_and_the_rest_is_there() {
             assert!(said.contains(part), "{major}, {part}: {said}");
         }
         drop(source);
-        master.admin.run(&format!("DROP OWNED BY {other}; DROP ROLE {other}")).await;
-        master.end(place).await;
+        let admin = place.server.connect("postgres").await;
+        admin.batch_execute(&format!("DROP ROLE {other}")).await.unwrap();
     }
 }
 
@@ -113,11 +91,10 @@ async fn any_other_error_stops() {
     for major in ["13", "18"] {
         let source = Database::create(major).await;
         source.run("CREATE EXTENSION pageinspect; CREATE VIEW v AS SELECT * FROM page_header(NULL::bytea)").await;
-        let (master, place) = (Master::new(major).await, Place::new(major));
-        let error = master.restore(&place, Backup::of(&source).await.into(), Choice::default()).await.unwrap_err();
+        let place = Place::by(Login::Master, major).await;
+        let error = restore(&place, Backup::of(&source).await.into(), Choice::default()).await.unwrap_err();
         assert!(error.to_string().contains("VIEW public.v"), "{error}");
         assert!(place.databases().await.is_empty());
-        master.end(place).await;
     }
 }
 
@@ -133,9 +110,9 @@ async fn privileges_that_are_silently_not_granted_are_named() {
                  REVOKE EXECUTE ON FUNCTION pg_sleep(float8) FROM PUBLIC; GRANT EXECUTE ON FUNCTION pg_sleep(float8) TO {other}"
             ))
             .await;
-        let (master, place) = (Master::new(major).await, Place::new(major));
+        let place = Place::by(Login::Master, major).await;
         let choice = serde_json::from_value(serde_json::json!({"no_owner": true})).unwrap();
-        let report = master.restore(&place, Backup::of(&source).await.into(), choice).await.unwrap();
+        let report = restore(&place, Backup::of(&source).await.into(), choice).await.unwrap();
         let said = report.needs_superuser.join("\n");
         let object = "ACL pg_catalog.FUNCTION pg_sleep(double precision): ";
         assert!(said.contains(&format!("{object}REVOKE ALL ON FUNCTION pg_catalog.pg_sleep")), "{major}: {said}");
@@ -144,9 +121,8 @@ async fn privileges_that_are_silently_not_granted_are_named() {
         assert!(report.differences.is_empty() && report.not_compared.is_empty() && !report.equal, "{report:?}");
         let granted = format!("SELECT has_table_privilege('{other}', 't', 'SELECT')");
         assert!(place.query::<bool>(&granted).await);
-        drop(source);
-        master.admin.run(&format!("DROP DATABASE {} WITH (FORCE)", place.name)).await;
-        master.admin.run(&format!("DROP ROLE {other}")).await;
-        master.end(place).await;
+        let admin = place.server.connect("postgres").await;
+        drop((source, place));
+        admin.batch_execute(&format!("DROP ROLE {other}")).await.unwrap();
     }
 }

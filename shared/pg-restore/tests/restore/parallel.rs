@@ -6,6 +6,7 @@ use testing::postgres::{Database, MAJORS, USUAL};
 use crate::backup::Backup;
 use crate::database::{Place, pg_dump, proving};
 use crate::failures::backup;
+use crate::login::{Login, by_anyone};
 use crate::source::Memory;
 
 /// Waits until another connection holds the lock `other`, while it holds `own` itself, and goes on holding it.
@@ -48,8 +49,8 @@ fn unanalyzed() -> RestoreOptions {
 
 const TABLES: &str = "CREATE TABLE public.t (a int);\nCREATE TABLE public.u (a int);\n";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn rows_of_two_tables_are_copied_at_once() {
+by_anyone! {
+async fn rows_of_two_tables_are_copied_at_once(login: Login) {
     let met = |table: &str, own: u32, other: u32| {
         format!(
             "CREATE FUNCTION public.{table}_row() RETURNS trigger LANGUAGE plpgsql AS $$ \
@@ -58,22 +59,24 @@ async fn rows_of_two_tables_are_copied_at_once() {
         )
     };
     let before = format!("{TABLES}{}{}", met("t", 1, 2), met("u", 2, 1));
-    let report = Place::new(USUAL).restore(tables(&before, "SELECT 1;").await.into()).await.unwrap();
+    let report = Place::by(login, USUAL).await.restore(tables(&before, "SELECT 1;").await.into()).await.unwrap();
     assert!(report.rows_equal && report.rows == 4);
 }
+}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn indexes_of_two_tables_and_of_one_are_made_at_once() {
+by_anyone! {
+async fn indexes_of_two_tables_and_of_one_are_made_at_once(login: Login) {
     for (table, columns) in [("u", "a, public.meet(2, 1, a)"), ("t", "public.meet(2, 1, a)")] {
         let indexes = format!(
             "CREATE INDEX i ON public.t USING btree (a, public.meet(1, 2, a));\nCREATE INDEX j ON public.{table} USING btree ({columns});"
         );
-        Place::new(USUAL).restore_with(tables(TABLES, &indexes).await.into(), unanalyzed()).await.unwrap();
+        Place::by(login, USUAL).await.restore_with(tables(TABLES, &indexes).await.into(), unanalyzed()).await.unwrap();
     }
 }
+}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn foreign_key_waits_for_the_index_that_it_needs() {
+by_anyone! {
+async fn foreign_key_waits_for_the_index_that_it_needs(login: Login) {
     let before = format!(
         "{TABLES}CREATE FUNCTION public.slow(a int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ \
          BEGIN PERFORM pg_catalog.pg_sleep(0.5); RETURN a; END $$;\n"
@@ -83,15 +86,16 @@ async fn foreign_key_waits_for_the_index_that_it_needs() {
          ALTER TABLE ONLY public.u ADD CONSTRAINT u_key UNIQUE (a);\n\
          ALTER TABLE ONLY public.t ADD CONSTRAINT t_u FOREIGN KEY (a) REFERENCES public.u(a);\n\
          COMMENT ON CONSTRAINT t_u ON public.t IS 'x';";
-    let place = Place::new(USUAL);
+    let place = Place::by(login, USUAL).await;
     place.restore(tables(&before, after).await.into()).await.unwrap();
     let valid =
         "SELECT bool_and(convalidated) AND count(*) = 2 FROM pg_constraint WHERE connamespace = 'public'::regnamespace";
     assert!(place.query::<bool>(valid).await);
 }
+}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn rows_that_come_after_others_wait_for_them() {
+by_anyone! {
+async fn rows_that_come_after_others_wait_for_them(login: Login) {
     let before = format!(
         "{TABLES}CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql AS $$ \
          BEGIN PERFORM pg_catalog.pg_sleep(0.5); RETURN NEW; END $$;\n\
@@ -104,22 +108,24 @@ async fn rows_that_come_after_others_wait_for_them() {
         (0..backup.sections.len()).filter(|section| backup.sections[*section].entry.rows.is_some()).collect();
     let [first, second] = rows[..] else { panic!("{rows:?}") };
     backup.sections[second].entry.after = Some(u32::try_from(first).unwrap());
-    Place::new(USUAL).restore(backup.into()).await.unwrap();
+    Place::by(login, USUAL).await.restore(backup.into()).await.unwrap();
+}
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn settings_between_statements_hold_on_every_connection() {
+by_anyone! {
+async fn settings_between_statements_hold_on_every_connection(login: Login) {
     let indexes = "CREATE INDEX i ON public.t USING btree (a, public.meet(1, 2, a));\n\
          CREATE INDEX j ON public.u USING btree (a, public.meet(2, 1, a));\n\
          SET default_tablespace = nowhere;\nCREATE INDEX l ON public.t USING btree (a);";
-    let refusal = Place::new(USUAL).refusal(tables(TABLES, indexes).await.into()).await;
+    let refusal = Place::by(login, USUAL).await.refusal(tables(TABLES, indexes).await.into()).await;
     assert!(refusal.contains("SET default_tablespace = nowhere"), "{refusal}");
     let before = format!("{TABLES}SET work_mem = '7MB';\n");
     let after = "CREATE FUNCTION public.memory(a int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN \
          IF pg_catalog.current_setting('work_mem') <> '7MB' THEN RAISE 'not set'; END IF; RETURN 1; END $$;\n\
          CREATE INDEX i ON public.t USING btree (public.memory(a), public.meet(1, 2, a));\n\
          CREATE INDEX j ON public.u USING btree (public.memory(a), public.meet(2, 1, a));";
-    Place::new(USUAL).restore_with(tables(&before, after).await.into(), unanalyzed()).await.unwrap();
+    Place::by(login, USUAL).await.restore_with(tables(&before, after).await.into(), unanalyzed()).await.unwrap();
+}
 }
 
 #[tokio::test(flavor = "multi_thread")]

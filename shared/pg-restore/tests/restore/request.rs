@@ -31,13 +31,13 @@ async fn second_restore_of_a_request_is_refused_whatever_its_target_is_called() 
             told.send(refused.map(|report| format!("{report:?}"))).unwrap();
         })
     });
-    assert!(place.restore_with(first, asked_for_by(&request_id)).await.unwrap().equal);
+    assert!(place.restore_with(first, asked_for_by(&request_id)).await.unwrap().rows_equal);
     let refused = said.await.unwrap().unwrap_err();
     assert!(refused.to_string().contains(&format!("request {request_id} is under way already")), "{refused}");
     assert!(other.databases().await.is_empty());
     // When the first is done, the id is as good as any.
     let third = Memory::from(Backup::of(&source).await);
-    assert!(other.restore_with(third, asked_for_by(&request_id)).await.unwrap().equal);
+    assert!(other.restore_with(third, asked_for_by(&request_id)).await.unwrap().rows_equal);
     // And what it made stands in the way of whoever asks again.
     let fourth = Memory::from(Backup::of(&source).await);
     let refused = pg_restore::restore_into_new(other.target(), fourth, asked_for_by(&request_id)).await.unwrap_err();
@@ -76,7 +76,7 @@ async fn restore_that_would_take_too_long_is_refused_before_anything_is_changed(
 
     let mut knows = within(RestoreOptions::default(), many);
     knows.ignore_estimate = true;
-    assert!(place.restore_with(backup().await, knows).await.unwrap().equal);
+    assert!(place.restore_with(backup().await, knows).await.unwrap().rows_equal);
 
     // Rows that go into tables with indexes, on one connection.
     let into = || {

@@ -63,7 +63,7 @@ fn main() -> ExitCode {
         .init();
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if let Command::Dump(dump) = &arguments.command {
-        runtime.worker_threads(dump.threads());
+        runtime.worker_threads(dump.threads()).on_thread_park(commands::dump::let_rows_gather);
     }
     let done = runtime.enable_all().build().map_err(anyhow::Error::from);
     match done.and_then(|runtime| runtime.block_on(run(arguments.command))) {

@@ -1,6 +1,8 @@
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -59,6 +61,19 @@ Examples:
 const JOBS_PER_THREAD: usize = 4;
 /// Sections are written as they come: small ones stay in the processor's cache on their way.
 const SECTION_BYTES: usize = 1 << 20;
+
+/// Whether one full section follows the other.
+static FLOWING: AtomicBool = AtomicBool::new(false);
+/// How long rows gather: a connection holds more than comes meanwhile.
+const GATHER: Duration = Duration::from_micros(100);
+
+/// What a thread does that has read all there is. The server sends a few rows at a time: to be woken for each of these takes
+/// longer than to read them, and holds up the server too.
+pub(crate) fn let_rows_gather() {
+    if FLOWING.load(Relaxed) {
+        std::thread::sleep(GATHER);
+    }
+}
 
 impl Dump {
     /// Threads that are worth their hand-overs: one reads faster than a few sessions of a server send.
@@ -122,6 +137,7 @@ async fn write(dump: &mut pg_dump::Dump) -> Result<()> {
     while let Some(section) = dump.next().await? {
         // This thread is none of those that read and watch: it may wait for whoever reads the dump.
         out.write_all(&section.sql).context("write to standard output")?;
+        FLOWING.store(section.sql.len() >= SECTION_BYTES, Relaxed);
         progress.advance(section.sql.len() as u64);
         dump.recycle(section.sql);
     }

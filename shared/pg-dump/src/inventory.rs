@@ -15,6 +15,7 @@ mod privileges;
 mod versions;
 
 use asked::Asked;
+use privileges::Granted;
 pub(crate) use versions::changed;
 
 /// Catalogs of the whole cluster, whose rows belong to no database.
@@ -39,6 +40,8 @@ pub(crate) struct Present {
     objects: Vec<ObjectId>,
     /// Objects that come with others.
     coming: HashSet<ObjectId>,
+    /// What somebody granted or revoked something on.
+    granted: Vec<Granted>,
     /// What could not be looked at.
     unreadable: Vec<String>,
 }
@@ -49,7 +52,8 @@ impl Present {
         let coming = by_themselves(reader).await?;
         let mut unreadable = Vec::new();
         let objects = objects(reader, &mut unreadable).await?;
-        Ok(Self { objects, coming, unreadable })
+        let granted = privileges::read(reader).await?;
+        Ok(Self { objects, coming, granted, unreadable })
     }
 }
 
@@ -73,7 +77,7 @@ pub(crate) async fn missing(
         }
     }
     names.extend(describe(reader, &missing).await?);
-    names.extend(privileges::missing(reader, emitted, &asked, coming, &missing).await?);
+    names.extend(privileges::missing(reader, present, emitted, &asked, &missing).await?);
     if asked.is_of_no_table() {
         names.extend(subscriptions(reader, emitted).await?);
     }
@@ -127,7 +131,7 @@ async fn objects(reader: &Reader<'_>, names: &mut Vec<String>) -> Result<Vec<Obj
     let mut objects = Vec::new();
     for row in reader.rows("all objects", &queries.join(" UNION ALL ")).await? {
         let class = row.oid("class")?;
-        objects.extend(row.oids("oids")?.into_iter().map(|oid| ObjectId::new(class, oid)));
+        objects.extend(row.numbers("oids")?.into_iter().map(|oid| ObjectId::new(class, oid)));
     }
     Ok(objects)
 }
@@ -135,19 +139,21 @@ async fn objects(reader: &Reader<'_>, names: &mut Vec<String>) -> Result<Vec<Obj
 /// Objects that come with others: members of extensions, what is internal to something, temporary and TOAST relations, labels of
 /// enums, operators that another one's COMMUTATOR only announced, indexes that are not valid — and what belongs to one of these.
 async fn by_themselves(reader: &Reader<'_>) -> Result<HashSet<ObjectId>, CatalogError> {
-    // What a member of an extension or a temporary table has goes with it; what a told table has does not.
+    // What a member of an extension or a temporary table has goes with it; what a told table has does not. Nothing more hangs on a TOAST
+    // table than its index, which is in its schema too.
     let parts = PARTS.map(|class| class.to_string()).join(", ");
     let whole = format!(
-        "WITH RECURSIVE whole AS ( \
-             SELECT class, oid FROM ( \
-                 SELECT 1259::oid AS class, c.oid, c.relnamespace AS schema FROM pg_class c \
-                 UNION ALL SELECT 1247, t.oid, t.typnamespace FROM pg_type t \
-                 UNION ALL SELECT 1255, p.oid, p.pronamespace FROM pg_proc p) o \
-             WHERE schema IN (SELECT oid FROM pg_namespace WHERE nspname ~ '^pg_(toast|temp_|toast_temp_)') \
+        "WITH RECURSIVE placed (class, oid, schema) AS ( \
+             SELECT 1259::oid, oid, relnamespace FROM pg_class UNION ALL SELECT 1247, oid, typnamespace FROM pg_type \
+             UNION ALL SELECT 1255, oid, pronamespace FROM pg_proc), \
+         whole AS ( \
+             SELECT class, oid FROM placed WHERE schema IN (SELECT oid FROM pg_namespace WHERE nspname ~ '^pg_temp_') \
              UNION SELECT d.classid, d.objid FROM pg_depend d WHERE d.deptype = 'e' \
              UNION SELECT d.classid, d.objid FROM whole w JOIN pg_depend d ON d.refclassid = w.class AND d.refobjid = w.oid \
                  WHERE d.deptype IN ('e', 'i', 'a', 'P') AND d.classid IN ({parts})) \
-         SELECT class, array_agg(oid) AS oids FROM whole GROUP BY class"
+         SELECT class, array_agg(oid) AS oids FROM ( \
+             TABLE whole UNION ALL SELECT class, oid FROM placed \
+             WHERE schema IN (SELECT oid FROM pg_namespace WHERE nspname ~ '^pg_(toast|toast_temp_)')) o GROUP BY class"
     );
     let alone = "SELECT class, array_agg(oid) AS oids FROM ( \
              SELECT 2615 AS class, oid FROM pg_namespace WHERE nspname ~ '^pg_(toast|temp_|toast_temp_)' \
@@ -173,7 +179,7 @@ async fn by_themselves(reader: &Reader<'_>) -> Result<HashSet<ObjectId>, Catalog
     let mut coming = HashSet::new();
     for row in all.0.iter().chain(&all.1).chain(&all.2) {
         let class = row.oid("class")?;
-        coming.extend(row.oids("oids")?.into_iter().map(|oid| ObjectId::new(class, oid)));
+        coming.extend(row.numbers("oids")?.into_iter().map(|oid| ObjectId::new(class, oid)));
     }
     Ok(coming)
 }

@@ -180,12 +180,12 @@ impl Row {
         }
     }
 
-    /// A one-dimensional array of OIDs; NULL reads as empty.
-    pub(crate) fn oids(&self, column: &str) -> Result<Vec<u32>, CatalogError> {
+    /// A one-dimensional array of numbers; NULL reads as empty.
+    pub(crate) fn numbers<T: std::str::FromStr>(&self, column: &str) -> Result<Vec<T>, CatalogError> {
         let text = self.get(column)?.unwrap_or_default();
         let inner = text.trim_start_matches('{').trim_end_matches('}');
-        let oids = inner.split(',').filter(|oid| !oid.is_empty());
-        oids.map(|oid| oid.parse().map_err(|_| self.unexpected(column, text))).collect()
+        let numbers = inner.split(',').filter(|number| !number.is_empty());
+        numbers.map(|number| number.parse().map_err(|_| self.unexpected(column, number))).collect()
     }
 
     /// A list of numbers with spaces between them, as `int2vector` and `oidvector` print.

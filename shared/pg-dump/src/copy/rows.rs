@@ -16,6 +16,8 @@ const END_ROW: &[u8] = b"\n\\.\n";
 const PIECE: usize = 64 << 10;
 /// The same, where a section is about to end.
 const BEYOND: usize = 16 << 10;
+/// The same, within a row that is longer than that: nothing of it is moved, and fewer reads cost less.
+const LONG: usize = 256 << 10;
 /// Room beyond a section's size for the row that fills it, so that the buffer rarely moves.
 const ROOM: usize = 256 << 10;
 
@@ -90,9 +92,10 @@ impl Rows {
     /// How much is worth to be added next, at most: what comes after a section's end has to be moved to the next one.
     pub(super) fn room(&self) -> usize {
         let left = self.section_bytes.saturating_sub(self.sql.len());
-        let room = if left > 0 { left } else { self.sql.len() - self.row_start };
+        let room =
+            if left > 0 { left.clamp(BEYOND, PIECE) } else { (self.sql.len() - self.row_start).clamp(BEYOND, LONG) };
         // A row within a piece is no longer than the limit.
-        room.clamp(BEYOND, PIECE.min(self.max_row as usize))
+        room.min(self.max_row as usize)
     }
 
     /// Whether `more` bytes would make this a large buffer, for which [`Rows::large`] is due.

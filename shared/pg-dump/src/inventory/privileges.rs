@@ -1,31 +1,53 @@
 //! Privileges that someone granted or revoked: on every object and column that has a list of its own, the dump must have read it.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
+use super::Present;
 use super::asked::Asked;
-use crate::catalog::{CatalogError, Reader};
+use crate::catalog::{CatalogError, Reader, Row};
 use crate::emit::Emitted;
 use crate::object::{FIRST_USER_OID, ObjectId, class};
+
+/// An object, or a column of one, with a list that no extension left so.
+pub(super) struct Granted {
+    id: ObjectId,
+    /// Number of the column, or 0.
+    column: i32,
+    name: String,
+    of_extension: bool,
+}
+
+/// All of users' objects.
+pub(super) async fn read(reader: &Reader<'_>) -> Result<Vec<Granted>, CatalogError> {
+    let granted = |row: &Row| {
+        Ok(Granted {
+            id: ObjectId::new(row.oid("class")?, row.oid("oid")?),
+            column: row.number("column")?,
+            name: row.text("name")?,
+            of_extension: row.flag("of_extension")?,
+        })
+    };
+    reader.rows("privileges", &of_users(reader).await?).await?.iter().map(granted).collect()
+}
 
 /// Names of the privileges that are asked for and were not told; what is missing altogether is named elsewhere.
 pub(super) async fn missing(
     reader: &Reader<'_>,
+    present: &Present,
     emitted: &Emitted,
     asked: &Asked<'_>,
-    coming: &HashSet<ObjectId>,
     missing: &BTreeSet<ObjectId>,
 ) -> Result<Vec<String>, CatalogError> {
     let mut names = Vec::new();
     if asked.leaves_out_privileges() {
         return Ok(names);
     }
-    for row in reader.rows("privileges", &of_users(reader).await?).await? {
-        let id = ObjectId::new(row.oid("class")?, row.oid("oid")?);
+    for Granted { id, column, name, of_extension } in &present.granted {
         // What is an extension's comes by itself, and what was granted on it does not.
-        let goes_with_another = coming.contains(&id) && !row.flag("of_extension")?;
-        let told = emitted.privileges.contains(&(id, row.number("column")?));
-        if !told && !goes_with_another && !missing.contains(&id) && !asked.leaves_out(id) {
-            names.push(format!("privileges on {}", row.text("name")?));
+        let goes_with_another = present.coming.contains(id) && !of_extension;
+        let told = emitted.privileges.contains(&(*id, *column));
+        if !told && !goes_with_another && !missing.contains(id) && !asked.leaves_out(*id) {
+            names.push(format!("privileges on {name}"));
         }
     }
     if asked.is_of_no_table() {

@@ -24,7 +24,7 @@ struct Source {
 /// `snapshot`, or gone.
 ///
 /// The rows of a relation's columns, of an index and of a sequence, which have no OIDs, count as the relation's. Catalogs are compared
-/// whole at first, by a number for each; rows are read from those that differ.
+/// whole at first, by their numbers of rows and what is younger than the snapshot may be; rows are read from those that differ.
 pub(crate) async fn changed(
     snapshot: &Client,
     fresh: &Client,
@@ -35,7 +35,8 @@ pub(crate) async fn changed(
         None => all_classes(snapshot).await?,
     };
     let sources = sources(snapshot, &classes).await?;
-    let (then, now) = tokio::try_join!(digests(snapshot, &sources), digests(fresh, &sources))?;
+    let oldest = oldest(snapshot).await?;
+    let (then, now) = tokio::try_join!(digests(snapshot, &sources, &oldest), digests(fresh, &sources, &oldest))?;
     let differ = sources.into_iter().zip(then.into_iter().zip(now)).filter(|(_, (then, now))| then != now);
     let differ: Vec<Source> = differ.map(|(source, _)| source).collect();
     let (then, now) = tokio::try_join!(versions(snapshot, &differ), versions(fresh, &differ))?;
@@ -86,12 +87,21 @@ async fn sources(snapshot: &Client, classes: &BTreeSet<u32>) -> Result<Vec<Sourc
     Ok(sources)
 }
 
-/// A number for the users' rows of each source.
-async fn digests(client: &Client, sources: &[Source]) -> Result<Vec<String>, CatalogError> {
+/// The oldest transaction that the snapshot may not show: every row that is new since was made by it or by a later one.
+async fn oldest(snapshot: &Client) -> Result<String, CatalogError> {
+    let sql = "SELECT pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::pg_catalog.xid AS oldest";
+    let rows = rows(snapshot, "the snapshot", sql).await?;
+    rows.first().map_or(Ok(String::new()), |row| row.text("oldest"))
+}
+
+/// The number of the users' rows of each source, and a number for those that `oldest` or a later transaction made. A row that an older
+/// one made can only vanish.
+async fn digests(client: &Client, sources: &[Source], oldest: &str) -> Result<Vec<String>, CatalogError> {
     let query = |Source { catalog, column, version, .. }: &Source| {
         format!(
             "(SELECT pg_catalog.count(*) || '/' || \
-                 coalesce(pg_catalog.sum(pg_catalog.hashtextextended({version}, {column}::bigint)), 0) \
+                 coalesce(pg_catalog.sum(pg_catalog.hashtextextended({version}, {column}::bigint)) \
+                     FILTER (WHERE pg_catalog.age(xmin) <= (SELECT pg_catalog.age('{oldest}'::pg_catalog.xid))), 0) \
              FROM {catalog} WHERE {column} >= {FIRST_USER_OID})"
         )
     };

@@ -20,11 +20,25 @@ pub(crate) struct ColumnDefault {
 }
 
 pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, ColumnDefault>, CatalogError> {
-    // Only a generation expression names columns: without the table, whose description the server would have to load, it is faster.
-    let sql = "SELECT d.oid, d.adrelid AS table, d.adnum AS column, \
-         pg_get_expr(d.adbin, CASE WHEN a.attgenerated = '' THEN 0 ELSE d.adrelid END) AS expression \
+    // Only a generation expression names columns, for which the server locks the table and loads its description.
+    let beside = reader.beside();
+    let (mut defaults, generated) = tokio::try_join!(biased; of(&beside, "0", "a.attgenerated = ''"), of(reader, "d.adrelid", "a.attgenerated <> ''"))?;
+    defaults.extend(generated);
+    Ok(defaults)
+}
+
+/// The expressions that mean columns of `relation`, of those columns that `condition` is true for.
+async fn of(
+    reader: &Reader<'_>,
+    relation: &str,
+    condition: &str,
+) -> Result<BTreeMap<u32, ColumnDefault>, CatalogError> {
+    let sql = format!(
+        "SELECT d.oid, d.adrelid AS table, d.adnum AS column, pg_get_expr(d.adbin, {relation}) AS expression \
          FROM pg_attrdef d JOIN pg_class c ON c.oid = d.adrelid \
-         JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE c.relpersistence <> 't'";
+         JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum \
+         WHERE c.relpersistence <> 't' AND {condition}"
+    );
     let mut defaults = BTreeMap::new();
     let take = |row: &Row| {
         let oid = row.oid("oid")?;
@@ -33,7 +47,7 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, ColumnDefa
         defaults.insert(oid, ColumnDefault { oid, table, column, expression });
         Ok(())
     };
-    reader.each("column defaults", sql, take).await?;
+    reader.each("column defaults", &sql, take).await?;
     Ok(defaults)
 }
 

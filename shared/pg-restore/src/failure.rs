@@ -5,6 +5,8 @@ use tokio_postgres::error::DbError;
 
 mod discreet;
 
+/// PostgreSQL's words on some files that it could not extend: not what to do.
+const LOOK_AT_THE_DISK: &str = "Check free disk space.";
 /// What to do about a connection that the server ended.
 const LOST: &str = "Look into the server's log for why it ended; then restore again.";
 
@@ -133,7 +135,8 @@ impl fmt::Display for ServerError {
         if let Some(detail) = &self.detail {
             write!(f, " DETAIL: {detail}")?;
         }
-        if let Some(hint) = self.hint.as_deref().or_else(|| advice(&self.code)) {
+        let said = self.hint.as_deref().filter(|said| *said != LOOK_AT_THE_DISK);
+        if let Some(hint) = said.or_else(|| advice(&self.code)) {
             write!(f, " HINT: {hint}")?;
         }
         Ok(())
@@ -142,7 +145,7 @@ impl fmt::Display for ServerError {
 
 impl std::error::Error for ServerError {}
 
-/// What to do, where PostgreSQL doesn't say it.
+/// What to do, where PostgreSQL says nothing of it.
 fn advice(code: &str) -> Option<&'static str> {
     match code {
         // disk_full

@@ -7,12 +7,15 @@ pub mod archivers;
 pub mod faults;
 pub mod iam;
 pub mod lambda;
+pub mod managed;
 pub mod postgres;
 pub mod readers;
 pub mod s3;
 pub mod secrets;
+pub mod small_disk;
 pub mod stack;
 pub mod standby;
+mod unprivileged;
 
 /// A name that no other test uses: `prefix` and 12 random hex digits.
 pub fn unique(prefix: &str) -> String {

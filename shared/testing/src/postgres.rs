@@ -49,7 +49,11 @@ impl Database {
 
     /// `options` follow CREATE DATABASE's name.
     pub async fn create_with(major: &str, options: &str) -> Self {
-        let server = server(major);
+        Self::create_on(server(major), options).await
+    }
+
+    /// On a server of the test's own, maybe.
+    pub async fn create_on(server: Server, options: &str) -> Self {
         let name = unique("t_");
         let client = server.connect("postgres").await;
         client.batch_execute(&format!("CREATE DATABASE {name} {options}")).await.expect("CREATE DATABASE");

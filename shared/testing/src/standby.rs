@@ -1,8 +1,7 @@
 //! A primary and a streaming standby of a test's own: on loopback, in a temporary folder, ended with this value.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -10,9 +9,7 @@ use tokio_postgres::Client;
 
 use crate::postgres::server;
 use crate::stack::Server;
-
-/// PostgreSQL refuses to run as root.
-const UNPRIVILEGED: &str = "nobody";
+use crate::unprivileged::{free_port, give_away, path, run, unprivileged, write};
 
 const SETTINGS: &str = "
 listen_addresses = '127.0.0.1'
@@ -118,46 +115,4 @@ impl Drop for Running {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-fn path(path: &Path) -> &str {
-    path.to_str().expect("a path in UTF-8")
-}
-
-fn is_root() -> bool {
-    std::fs::read_to_string("/proc/self/status").is_ok_and(|status| status.contains("\nUid:\t0\t0\t"))
-}
-
-fn unprivileged(arguments: &[&str]) -> Command {
-    let become_nobody = ["setpriv", &format!("--reuid={UNPRIVILEGED}"), "--clear-groups", "--"].map(str::to_owned);
-    let all: Vec<String> = if is_root() { become_nobody.to_vec() } else { Vec::new() }
-        .into_iter()
-        .chain(arguments.iter().map(|argument| (*argument).to_owned()))
-        .collect();
-    let mut command = Command::new(&all[0]);
-    command.args(&all[1..]).current_dir("/").env("LC_ALL", "C");
-    command
-}
-
-fn run(arguments: &[&str]) {
-    let output = unprivileged(arguments).output().expect("the program runs");
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-fn give_away(folder: &Path) {
-    if is_root() {
-        let status = Command::new("chown").arg(UNPRIVILEGED).arg(folder).status().expect("chown runs");
-        assert!(status.success());
-    }
-}
-
-/// Of the server's own user, as PostgreSQL wants it.
-fn write(file: &Path, text: &str) {
-    std::fs::write(file, text).expect("the folder takes a file");
-    give_away(file);
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").port()
 }

@@ -60,6 +60,20 @@ impl Backup {
     }
 }
 
+/// A database as tests create them, on the oldest server: every other takes it.
+pub(crate) fn simple() -> DatabaseProperties {
+    DatabaseProperties {
+        name: "simple".to_owned(),
+        server_version: "13.0".to_owned(),
+        server_version_num: 130_000,
+        encoding: "UTF8".to_owned(),
+        collate: "C".to_owned(),
+        ctype: "C".to_owned(),
+        locale_provider: "libc".to_owned(),
+        ..DatabaseProperties::default()
+    }
+}
+
 /// How a database of the stack was created.
 pub(crate) async fn properties(database: &Database) -> DatabaseProperties {
     let client = database.connect().await;

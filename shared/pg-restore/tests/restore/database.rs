@@ -13,7 +13,7 @@ use testing::postgres::{Database, server};
 use testing::stack::{Server, stack};
 use testing::unique;
 
-use crate::login::{Login, Master};
+use crate::login::{By, Login, Master};
 use crate::source::Memory;
 
 /// Tells definitions as a backup's own dump does.
@@ -45,22 +45,23 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn new(major: &str) -> Self {
-        let server = server(major);
-        let name = unique("restored_");
-        let mut options = ConnectOptions::from_url(&server.url("postgres")).unwrap();
-        options.application_name = unique("test");
-        Self { server, name, options, master: None }
+        Self::of(server(major), None)
     }
 
-    pub(crate) async fn by(login: Login, major: &str) -> Self {
-        let mut place = Self::new(major);
-        if login == Login::Master {
-            let master = Master::new(major).await;
-            place.options = ConnectOptions::from_url(&master.url("postgres")).unwrap();
-            place.options.application_name = unique("test");
-            place.master = Some(master);
-        }
-        place
+    pub(crate) async fn by(by: By) -> Self {
+        Self::on(&server(by.major), by).await
+    }
+
+    /// On a server of the test's own, maybe.
+    pub(crate) async fn on(server: &Server, by: By) -> Self {
+        Self::of(server.clone(), by.role(server).await)
+    }
+
+    fn of(server: Server, master: Option<Master>) -> Self {
+        let url = master.as_ref().map_or_else(|| server.url("postgres"), |master| master.url("postgres"));
+        let mut options = ConnectOptions::from_url(&url).unwrap();
+        options.application_name = unique("test");
+        Self { server, name: unique("restored_"), options, master }
     }
 
     pub(crate) fn target(&self) -> Target {
@@ -122,6 +123,11 @@ impl Place {
         );
     }
 
+    /// What stock pg_dump says of what was restored, as if a superuser had.
+    pub(crate) fn dumped(&self) -> Vec<u8> {
+        by_superuser(self.master.as_ref(), pg_dump(&self.server, &self.name))
+    }
+
     pub(crate) async fn query<T: for<'a> tokio_postgres::types::FromSql<'a>>(&self, sql: &str) -> T {
         self.server.connect(&self.name).await.query_one(sql, &[]).await.unwrap().get(0)
     }
@@ -131,6 +137,21 @@ impl Drop for Place {
     fn drop(&mut self) {
         drop(Database { server: self.server.clone(), name: self.name.clone() });
     }
+}
+
+/// A dump, with the superuser as the owner of what a master owns.
+pub(crate) fn by_superuser(master: Option<&Master>, dump: Vec<u8>) -> Vec<u8> {
+    master.map_or(dump.clone(), |master| master.renamed(&dump))
+}
+
+/// All of a superuser's backup came back: by a master all but its owners, which are named.
+pub(crate) fn assert_whole(by: By, report: &RestoreReport) {
+    assert!(report.rows_equal && report.differences.is_empty() && report.not_compared.is_empty(), "{report:?}");
+    assert!(report.left_out.is_empty(), "{report:?}");
+    let refused = &report.needs_superuser;
+    assert_eq!(report.equal, refused.is_empty(), "{report:?}");
+    assert!(by.login == Login::Master || refused.is_empty(), "{report:?}");
+    assert!(refused.iter().all(|refused| refused.contains(" OWNER TO postgres; (must be ")), "{report:?}");
 }
 
 /// A message with all its sources.
@@ -193,8 +214,8 @@ pub(crate) fn pg_dump_as(server: &Server, database: &str, user: Option<(&str, &s
 
 /// pg_dump is newer than the servers, and writes a setting that the older of them don't know.
 fn server_major(server: &Server) -> u32 {
-    let found = stack().postgres.iter().find(|(_, other)| other.port == server.port);
-    found.expect("a server of the stack").0.parse().unwrap()
+    let found = stack().postgres.iter().find(|(_, other)| other.bin == server.bin);
+    found.expect("a server of the stack, or of the same programs").0.parse().unwrap()
 }
 
 /// Feeds a file to psql, which stops at the first error.

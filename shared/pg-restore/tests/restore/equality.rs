@@ -1,21 +1,22 @@
 //! What comes back is what was backed up, and a difference is seen.
 
-use testing::postgres::{Database, USUAL};
+use testing::postgres::{Database, MAJORS};
 use testing::unique;
 
 use crate::backup::{Backup, properties};
-use crate::database::{Place, pg_dump, pg_dump_as, proving};
+use crate::database::{Place, assert_whole, pg_dump_as, proving};
 use crate::failures::{backup, dump};
+use crate::login::{Login, by_anyone};
 
 const NO_KEY: &str = "SELECT 1;";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn rows_that_change_on_the_way_are_seen() {
+by_anyone! {
+async fn rows_that_change_on_the_way_are_seen(by: By) {
     let create = "CREATE TABLE public.t (a int, b text);\n\
          CREATE FUNCTION public.f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.b := 'y'; RETURN NEW; END $$;\n\
          CREATE TRIGGER f BEFORE INSERT ON public.t FOR EACH ROW EXECUTE FUNCTION public.f();";
-    let place = Place::new(USUAL);
-    let refusal = place.refusal(backup(&dump(create, "1\tx\n2\ty\n", NO_KEY)).await.into()).await;
+    let place = Place::by(by).await;
+    let refusal = place.refusal(backup(&dump(create, "1\tx\n2\ty\n", NO_KEY)).into()).await;
     assert_eq!(
         refusal,
         "what was restored differs from what was backed up: table public.t: 2 rows, of which some differ"
@@ -23,26 +24,28 @@ async fn rows_that_change_on_the_way_are_seen() {
 
     let mut options = proving();
     options.compare = false;
-    let restored = place.restore_with(backup(&dump(create, "1\tx\n2\ty\n", NO_KEY)).await.into(), options).await;
+    let restored = place.restore_with(backup(&dump(create, "1\tx\n2\ty\n", NO_KEY)).into(), options).await;
     let report = restored.unwrap();
     assert!(!report.equal && report.compared == Default::default());
     assert!(report.warnings.contains(&"what was restored was not compared with the backup".to_owned()));
 }
+}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn rows_that_post_data_removes_or_adds_are_seen() {
+by_anyone! {
+async fn rows_that_post_data_removes_or_adds_are_seen(by: By) {
     for (after, found) in [("DELETE FROM public.t;", 0), ("INSERT INTO public.t VALUES (1, 'x');", 2)] {
-        let place = Place::new(USUAL);
+        let place = Place::by(by).await;
         let refusal =
-            place.refusal(backup(&dump("CREATE TABLE public.t (a int, b text);", "1\tx\n", after)).await.into()).await;
+            place.refusal(backup(&dump("CREATE TABLE public.t (a int, b text);", "1\tx\n", after)).into()).await;
         let expected = format!("table public.t: 1 rows were backed up and {found} restored");
         assert!(refusal.ends_with(&expected), "{refusal}");
     }
 }
+}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn values_come_back_whatever_the_servers_defaults_are() {
-    let source = Database::create(USUAL).await;
+by_anyone! {
+async fn values_come_back_whatever_the_servers_defaults_are(by: By) {
+    let source = Database::create(by.major).await;
     source
         .run(
             "CREATE TABLE public.t (a timestamptz, b interval, c double precision, d money, e bytea, f tstzrange[], g regclass); \
@@ -50,13 +53,14 @@ async fn values_come_back_whatever_the_servers_defaults_are() {
              '1234.56', '\\x00ff', ARRAY[tstzrange('2026-01-01 00:00+00', NULL)], 'pg_class'), ('infinity', '0', 'NaN', NULL, '', '{}', NULL)",
         )
         .await;
-    let place = Place::new(USUAL);
+    let place = Place::new(by.major);
+    let rights = if by.login == Login::Superuser { "SUPERUSER" } else { "CREATEDB" };
     // A role whose defaults differ from all that a dump assumes.
     let role = unique("role_");
     let admin = place.server.connect("postgres").await;
     admin
         .batch_execute(&format!(
-            "CREATE ROLE {role} SUPERUSER LOGIN PASSWORD 'x'; ALTER ROLE {role} SET timezone = 'Asia/Kathmandu'; \
+            "CREATE ROLE {role} {rights} LOGIN PASSWORD 'x'; ALTER ROLE {role} SET timezone = 'Asia/Kathmandu'; \
              ALTER ROLE {role} SET datestyle = 'German, DMY'; ALTER ROLE {role} SET intervalstyle = 'sql_standard'; \
              ALTER ROLE {role} SET extra_float_digits = -5; ALTER ROLE {role} SET bytea_output = 'escape'; \
              ALTER ROLE {role} SET search_path = 'pg_catalog'; ALTER ROLE {role} SET statement_timeout = '50ms'; \
@@ -70,13 +74,16 @@ async fn values_come_back_whatever_the_servers_defaults_are() {
     let source = Backup::of(&source).await;
     let restored = pg_restore::restore_into_new(target, crate::source::Memory::from(source), proving()).await;
     let report = restored.unwrap();
-    admin.batch_execute(&format!("ALTER DATABASE {} OWNER TO postgres; DROP ROLE {role}", place.name)).await.unwrap();
-    assert!(report.equal && report.rows == 2, "{report:?}");
+    admin.batch_execute(&format!("DROP DATABASE {}", place.name)).await.unwrap();
+    admin.batch_execute(&format!("DROP ROLE {role}")).await.unwrap();
+    assert_whole(by, &report);
+    assert_eq!(report.rows, 2);
+}
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn role_without_superuser_restores_its_own_dump() {
-    for major in ["13", USUAL, "18"] {
+    for major in MAJORS {
         let place = Place::new(major);
         let role = unique("app_");
         let admin = place.server.connect("postgres").await;
@@ -102,7 +109,7 @@ async fn role_without_superuser_restores_its_own_dump() {
         options.application_name.clone_from(&place.options.application_name);
         let target = pg_restore::Target { options, name: place.name.clone() };
         let restored = pg_restore::restore_into_new(target, crate::source::Memory::from(backup), proving()).await;
-        let ours = pg_dump(&place.server, &place.name);
+        let ours = place.dumped();
         place.no_session_is_left().await;
         admin.batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", place.name)).await.unwrap();
         drop(source);
@@ -113,16 +120,17 @@ async fn role_without_superuser_restores_its_own_dump() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn longest_and_strangest_names_are_restored_under() {
-    let mut place = Place::new(USUAL);
+by_anyone! {
+async fn longest_and_strangest_names_are_restored_under(by: By) {
+    let mut place = Place::by(by).await;
     for name in [format!("{:x<63}", place.name), format!("{} \"é;--\" 'x'", place.name)] {
         let usual = std::mem::replace(&mut place.name, name.clone());
         let report =
-            place.restore(backup(&dump("CREATE TABLE public.t (a int, b text);", "1\tx\n", NO_KEY)).await.into()).await;
+            place.restore(backup(&dump("CREATE TABLE public.t (a int, b text);", "1\tx\n", NO_KEY)).into()).await;
         assert_eq!(report.unwrap().database, name);
         let admin = place.server.connect("postgres").await;
         admin.batch_execute(&format!("DROP DATABASE \"{}\"", name.replace('"', "\"\""))).await.unwrap();
         place.name = usual;
     }
+}
 }

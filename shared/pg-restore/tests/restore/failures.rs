@@ -5,19 +5,18 @@ use std::time::Duration;
 
 use pg_restore::Error;
 use sql_volume::{RowDigest, SectionKind};
-use testing::postgres::{Database, USUAL};
+use testing::postgres::Database;
 use testing::unique;
 
-use crate::backup::{Backup, properties};
+use crate::backup::{Backup, simple};
 use crate::database::{Place, chain, proving};
-use crate::login::{Login, by_anyone};
+use crate::login::by_anyone;
 use crate::psql::shop;
 use crate::source::Memory;
 
-/// A backup whose text is given, of a database as tests create them.
-pub(crate) async fn backup(text: &str) -> Backup {
-    let database = Database::create(USUAL).await;
-    Backup::of_dump(properties(&database).await, text.as_bytes())
+/// A backup whose text is given, of a database as tests create them on the oldest server: every other takes it.
+pub(crate) fn backup(text: &str) -> Backup {
+    Backup::of_dump(simple(), text.as_bytes())
 }
 
 /// A small dump: preamble, table, data, constraint.
@@ -36,9 +35,9 @@ const TABLE: &str = "CREATE TABLE public.t (a int, b text);";
 const KEY: &str = "ALTER TABLE ONLY public.t ADD CONSTRAINT t_key UNIQUE (b);";
 
 by_anyone! {
-async fn source_that_fails_at_any_section_leaves_nothing(login: Login) {
-    let source = shop(USUAL).await;
-    let place = Place::by(login, USUAL).await;
+async fn source_that_fails_at_any_section_leaves_nothing(by: By) {
+    let source = shop(by.major).await;
+    let place = Place::by(by).await;
     let sections = Memory::from(Backup::of(&source).await).len();
     assert!(sections > 15);
     for section in 0..=sections {
@@ -49,27 +48,27 @@ async fn source_that_fails_at_any_section_leaves_nothing(login: Login) {
 }
 
 by_anyone! {
-async fn source_that_ends_early_leaves_nothing_even_if_it_calls_itself_verified(login: Login) {
+async fn source_that_ends_early_leaves_nothing_even_if_it_calls_itself_verified(by: By) {
     let text = dump(TABLE, "1\tx\n", KEY);
-    let place = Place::by(login, USUAL).await;
-    let refusal = place.refusal(Memory::from(backup(&text).await).ending_at(2)).await;
+    let place = Place::by(by).await;
+    let refusal = place.refusal(Memory::from(backup(&text)).ending_at(2)).await;
     assert!(refusal.contains("table public.t: 1 rows were backed up and 0 restored"), "{refusal}");
-    let refusal = place.refusal(Memory::from(backup(&text).await).ending_at(0)).await;
+    let refusal = place.refusal(Memory::from(backup(&text)).ending_at(0)).await;
     assert_eq!(refusal, "the backup contradicts itself: it has no section");
 }
 }
 
 by_anyone! {
-async fn backup_without_a_verified_end_is_refused(login: Login) {
-    let place = Place::by(login, USUAL).await;
-    let refusal = place.refusal(Memory::from(backup(&dump(TABLE, "1\tx\n", KEY)).await).unverified()).await;
+async fn backup_without_a_verified_end_is_refused(by: By) {
+    let place = Place::by(by).await;
+    let refusal = place.refusal(Memory::from(backup(&dump(TABLE, "1\tx\n", KEY))).unverified()).await;
     assert_eq!(refusal, "verify the end of the backup: the final frame is missing");
 }
 }
 
 by_anyone! {
-async fn backup_that_contradicts_itself_is_refused(login: Login) {
-    let place = Place::by(login, USUAL).await;
+async fn backup_that_contradicts_itself_is_refused(by: By) {
+    let place = Place::by(by).await;
     type Spoil = fn(&mut Backup);
     let cases: [(Spoil, &str); 8] = [
         (|b| b.sections[2].entry.digest ^= 1, "section 2 does not match the index: its digest differs"),
@@ -88,7 +87,7 @@ async fn backup_that_contradicts_itself_is_refused(login: Login) {
         (|b| b.tables.clear(), "table public.t: 0 rows were backed up and 1 restored"),
     ];
     for (spoil, expected) in cases {
-        let mut backup = backup(&dump(TABLE, "1\tx\n", KEY)).await;
+        let mut backup = backup(&dump(TABLE, "1\tx\n", KEY));
         spoil(&mut backup);
         let refusal = place.refusal(backup.into()).await;
         assert!(refusal.contains(expected), "{refusal}");
@@ -97,16 +96,16 @@ async fn backup_that_contradicts_itself_is_refused(login: Login) {
 }
 
 by_anyone! {
-async fn statement_that_fails_is_named_with_postgresqls_words(login: Login) {
-    let place = Place::by(login, USUAL).await;
+async fn statement_that_fails_is_named_with_postgresqls_words(by: By) {
+    let place = Place::by(by).await;
     let text = dump("CREATE TABLE public.t (a int,\n  b nonsense);", "", KEY);
-    let refusal = place.refusal(backup(&text).await.into()).await;
+    let refusal = place.refusal(backup(&text).into()).await;
     assert_eq!(
         refusal,
         "restore TABLE public.t: line 7 of section 1, CREATE TABLE public.t (a int, b nonsense);: \
          ERROR 42704: type \"nonsense\" does not exist"
     );
-    let error = place.restore(backup(&dump(TABLE, "", "SELECT public.none();")).await.into()).await.unwrap_err();
+    let error = place.restore(backup(&dump(TABLE, "", "SELECT public.none();")).into()).await.unwrap_err();
     let refusal = chain(&error);
     assert!(
         refusal.contains("CONSTRAINT public.t t_key") && refusal.contains(" HINT: No function matches"),
@@ -116,9 +115,9 @@ async fn statement_that_fails_is_named_with_postgresqls_words(login: Login) {
 }
 
 by_anyone! {
-async fn constraint_that_the_rows_violate_is_named_without_their_values(login: Login) {
-    let place = Place::by(login, USUAL).await;
-    let refusal = place.refusal(backup(&dump(TABLE, "1\tsecret\n2\tsecret\n", KEY)).await.into()).await;
+async fn constraint_that_the_rows_violate_is_named_without_their_values(by: By) {
+    let place = Place::by(by).await;
+    let refusal = place.refusal(backup(&dump(TABLE, "1\tsecret\n2\tsecret\n", KEY)).into()).await;
     assert_eq!(
         refusal,
         "restore CONSTRAINT public.t t_key: line 7 of section 3, ALTER TABLE ONLY public.t ADD CONSTRAINT t_key UNIQUE (b);: \
@@ -128,8 +127,8 @@ async fn constraint_that_the_rows_violate_is_named_without_their_values(login: L
 }
 
 by_anyone! {
-async fn bad_row_is_named_by_line_and_column_without_its_values(login: Login) {
-    let place = Place::by(login, USUAL).await;
+async fn bad_row_is_named_by_line_and_column_without_its_values(by: By) {
+    let place = Place::by(by).await;
     let cases = [
         (
             TABLE,
@@ -151,7 +150,7 @@ async fn bad_row_is_named_by_line_and_column_without_its_values(login: Login) {
         ),
     ];
     for (create, rows, expected) in cases {
-        let error = place.restore(backup(&dump(create, rows, KEY)).await.into()).await.unwrap_err();
+        let error = place.restore(backup(&dump(create, rows, KEY)).into()).await.unwrap_err();
         let refusal = chain(&error);
         assert!(
             refusal.starts_with("restore TABLE DATA public.t: line 7 of section 2, COPY public.t (a, b) FROM stdin;")
@@ -163,13 +162,13 @@ async fn bad_row_is_named_by_line_and_column_without_its_values(login: Login) {
 }
 
 by_anyone! {
-async fn rows_that_vanish_on_the_way_are_counted(login: Login) {
-    let place = Place::by(login, USUAL).await;
+async fn rows_that_vanish_on_the_way_are_counted(by: By) {
+    let place = Place::by(by).await;
     let create = "CREATE TABLE public.t (a int, b text);\n\
          CREATE FUNCTION public.f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULLIF(NEW, (2, 'x')::public.t); END $$;\n\
          CREATE TRIGGER f BEFORE INSERT ON public.t FOR EACH ROW EXECUTE FUNCTION public.f();";
     // A header of its own keeps the trigger in the section before the data.
-    let refusal = place.refusal(backup(&dump(create, "1\tx\n2\tx\n", KEY)).await.into()).await;
+    let refusal = place.refusal(backup(&dump(create, "1\tx\n2\tx\n", KEY)).into()).await;
     assert_eq!(refusal, "table TABLE DATA public.t took 1 of the 2 rows of section 2");
 }
 }
@@ -179,10 +178,10 @@ pub(crate) const FULL: &str = "CREATE FUNCTION public.full(text) RETURNS bool LA
      RAISE disk_full USING MESSAGE = 'could not extend file \"base/1/2\": No space left on device'; END $$;\n";
 
 by_anyone! {
-async fn server_that_is_full_is_told_and_nothing_is_left_on_it(login: Login) {
-    let place = Place::by(login, USUAL).await;
+async fn server_that_is_full_is_told_and_nothing_is_left_on_it(by: By) {
+    let place = Place::by(by).await;
     let create = format!("{FULL}CREATE TABLE public.t (a int, b text CHECK (public.full(b)));");
-    let refusal = place.refusal(backup(&dump(&create, "1\tsecret\n", KEY)).await.into()).await;
+    let refusal = place.refusal(backup(&dump(&create, "1\tsecret\n", KEY)).into()).await;
     let said = "could not extend file \"base/1/2\": No space left on device";
     assert!(refusal.starts_with("restore TABLE DATA public.t") && refusal.contains(said), "{refusal}");
     assert!(refusal.ends_with("HINT: Give the server more disk space; then restore again."), "{refusal}");
@@ -190,9 +189,9 @@ async fn server_that_is_full_is_told_and_nothing_is_left_on_it(login: Login) {
 }
 
 by_anyone! {
-async fn text_that_is_not_sql_is_refused_by_its_place(login: Login) {
-    let place = Place::by(login, USUAL).await;
-    let mut with_command = backup(&dump(TABLE, "", KEY)).await;
+async fn text_that_is_not_sql_is_refused_by_its_place(by: By) {
+    let place = Place::by(by).await;
+    let mut with_command = backup(&dump(TABLE, "", KEY));
     let other = Backup::of_dump(with_command.database.clone(), dump("SELECT 1;", "", KEY).as_bytes());
     with_command.sections[1] = {
         let section = sql_volume::Section {
@@ -210,17 +209,17 @@ async fn text_that_is_not_sql_is_refused_by_its_place(login: Login) {
 }
 
 by_anyone! {
-async fn statement_that_cannot_be_sent_is_named(login: Login) {
-    let place = Place::by(login, USUAL).await;
+async fn statement_that_cannot_be_sent_is_named(by: By) {
+    let place = Place::by(by).await;
     let refusal =
-        place.refusal(backup(&dump("CREATE TABLE public.t (a int, b text DEFAULT '\0');", "", KEY)).await.into()).await;
+        place.refusal(backup(&dump("CREATE TABLE public.t (a int, b text DEFAULT '\0');", "", KEY)).into()).await;
     assert!(refusal.starts_with("restore TABLE public.t:") && refusal.contains("speak with the server"), "{refusal}");
 }
 }
 
 by_anyone! {
-async fn killed_connection_fails_the_restore_and_leaves_nothing(login: Login) {
-    let place = Place::by(login, USUAL).await;
+async fn killed_connection_fails_the_restore_and_leaves_nothing(by: By) {
+    let place = Place::by(by).await;
     let slow = "DO 'BEGIN PERFORM pg_sleep(30); END';";
     // Killed while it waits for the source, and in the middle of a statement.
     for (after, section) in [(KEY, 2), (slow, 3)] {
@@ -233,7 +232,7 @@ async fn killed_connection_fails_the_restore_and_leaves_nothing(login: Login) {
             let killed = client.query(kill, &[&application]).await.unwrap();
             assert_eq!(killed.len(), 5, "one that holds the name, and those that work");
         };
-        let source = Memory::from(backup(&dump(TABLE, "1\tx\n", after)).await).before(section, move || {
+        let source = Memory::from(backup(&dump(TABLE, "1\tx\n", after))).before(section, move || {
             Box::pin(async move {
                 let killing = tokio::spawn(kill);
                 if section == 2 {
@@ -249,21 +248,21 @@ async fn killed_connection_fails_the_restore_and_leaves_nothing(login: Login) {
 }
 
 by_anyone! {
-async fn name_that_is_taken_is_refused_before_and_at_the_end(login: Login) {
-    let taken = Database::create(USUAL).await;
-    let mut place = Place::by(login, USUAL).await;
+async fn name_that_is_taken_is_refused_before_and_at_the_end(by: By) {
+    let taken = Database::create(by.major).await;
+    let mut place = Place::by(by).await;
     place.name.clone_from(&taken.name);
     taken.run("CREATE TABLE mine ()").await;
     let error =
-        pg_restore::restore_into_new(place.target(), Memory::from(backup(&dump(TABLE, "", KEY)).await), proving())
+        pg_restore::restore_into_new(place.target(), Memory::from(backup(&dump(TABLE, "", KEY))), proving())
             .await
             .unwrap_err();
     assert!(matches!(error, Error::NameTaken { .. }), "{error}");
     assert_eq!(place.databases().await, std::slice::from_ref(&taken.name));
 
-    let place = Place::by(login, USUAL).await;
+    let place = Place::by(by).await;
     let (server, name) = (place.server.clone(), place.name.clone());
-    let source = Memory::from(backup(&dump(TABLE, "", KEY)).await).before(3, move || {
+    let source = Memory::from(backup(&dump(TABLE, "", KEY))).before(3, move || {
         Box::pin(async move {
             let client = server.connect("postgres").await;
             client.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
@@ -277,10 +276,10 @@ async fn name_that_is_taken_is_refused_before_and_at_the_end(login: Login) {
 }
 
 by_anyone! {
-async fn database_that_cannot_be_dropped_is_reported_with_the_first_error(login: Login) {
-    let place = Place::by(login, USUAL).await;
+async fn database_that_cannot_be_dropped_is_reported_with_the_first_error(by: By) {
+    let place = Place::by(by).await;
     let (server, like) = (place.server.clone(), format!("{}%", place.name));
-    let source = Memory::from(backup(&dump(TABLE, "", KEY)).await).failing_at(3).before(2, move || {
+    let source = Memory::from(backup(&dump(TABLE, "", KEY))).failing_at(3).before(2, move || {
         Box::pin(async move {
             let client = server.connect("postgres").await;
             let row = client.query_one("SELECT datname::text FROM pg_database WHERE datname LIKE $1", &[&like]).await;
@@ -301,13 +300,13 @@ async fn database_that_cannot_be_dropped_is_reported_with_the_first_error(login:
 }
 
 by_anyone! {
-async fn session_in_the_way_of_the_renaming_is_waited_for(login: Login) {
-    let place = Place::by(login, USUAL).await;
+async fn session_in_the_way_of_the_renaming_is_waited_for(by: By) {
+    let place = Place::by(by).await;
     let (server, like) = (place.server.clone(), format!("{}%", place.name));
     let mut options = proving();
     let (tell, told) = std::sync::mpsc::channel();
     options.progress = Some(Arc::new(move |progress| tell.send(progress).unwrap()));
-    let source = Memory::from(backup(&dump(TABLE, "1\tx\n", KEY)).await).before(3, move || {
+    let source = Memory::from(backup(&dump(TABLE, "1\tx\n", KEY))).before(3, move || {
         Box::pin(async move {
             let client = server.connect("postgres").await;
             let row = client.query_one("SELECT datname::text FROM pg_database WHERE datname LIKE $1", &[&like]).await;
@@ -323,12 +322,12 @@ async fn session_in_the_way_of_the_renaming_is_waited_for(login: Login) {
 }
 
 by_anyone! {
-async fn leftovers_of_others_are_reported_and_stay(login: Login) {
+async fn leftovers_of_others_are_reported_and_stay(by: By) {
     let left = format!("{}__restoring_0123456789ab", unique("x"));
-    let place = Place::by(login, USUAL).await;
+    let place = Place::by(by).await;
     let client = place.server.connect("postgres").await;
     client.batch_execute(&format!("CREATE DATABASE {left}")).await.unwrap();
-    let report = place.restore(backup(&dump(TABLE, "1\tx\n", KEY)).await.into()).await.unwrap();
+    let report = place.restore(backup(&dump(TABLE, "1\tx\n", KEY)).into()).await.unwrap();
     client.batch_execute(&format!("DROP DATABASE {left}")).await.unwrap();
     assert!(report.leftovers.contains(&left));
     assert!(report.warnings.iter().any(|warning| warning.contains(&left)), "{report:?}");

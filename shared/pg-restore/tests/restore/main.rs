@@ -8,6 +8,7 @@ mod encodings;
 mod equality;
 mod existing;
 mod failures;
+mod full_disk;
 mod large_objects;
 mod login;
 mod managed;

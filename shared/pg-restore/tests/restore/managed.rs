@@ -6,7 +6,7 @@ use testing::unique;
 
 use crate::backup::Backup;
 use crate::database::{Place, pg_dump, proving};
-use crate::login::Login;
+use crate::login::By;
 use crate::psql::shop;
 use crate::source::Memory;
 
@@ -25,7 +25,7 @@ fn master(place: &Place) -> &str {
 async fn shop_comes_back_on_every_major() {
     for major in MAJORS {
         let source = shop(major).await;
-        let place = Place::by(Login::Master, major).await;
+        let place = Place::by(By::master(major)).await;
         let choice = serde_json::from_value(serde_json::json!({"no_owner": true})).unwrap();
         let report = restore(&place, Backup::of(&source).await.into(), choice).await.unwrap();
         assert!(report.rows_equal && report.rows == 500 + 1000 + 60 + 90 + 2, "{report:?}");
@@ -33,7 +33,7 @@ async fn shop_comes_back_on_every_major() {
         assert_eq!(report.needs_superuser, [""; 0], "{major}");
         assert!(report.differences.is_empty() && report.not_compared.is_empty(), "{report:?}");
         let owned = format!("; Owner: {}", master(&place));
-        let ours = String::from_utf8_lossy(&pg_dump(&place.server, &place.name)).replace(&owned, "; Owner: postgres");
+        let ours = String::from_utf8_lossy(&place.dumped()).replace(&owned, "; Owner: postgres");
         let ours: String = ours
             .replace(&format!("OWNER TO {};", master(&place)), "OWNER TO postgres;")
             .split_inclusive('\n')
@@ -65,7 +65,7 @@ async fn what_only_a_superuser_may_do_is_named_and_the_rest_is_there() {
                  CREATE PUBLICATION p FOR ALL TABLES"
             ))
             .await;
-        let place = Place::by(Login::Master, major).await;
+        let place = Place::by(By::master(major)).await;
         let report = restore(&place, Backup::of(&source).await.into(), Choice::default()).await.unwrap();
         assert!(!report.equal && report.rows_equal && report.rows == 2, "{report:?}");
         let said = report.needs_superuser.join("\n");
@@ -88,10 +88,10 @@ async fn what_only_a_superuser_may_do_is_named_and_the_rest_is_there() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn any_other_error_stops() {
-    for major in ["13", "18"] {
+    for major in MAJORS {
         let source = Database::create(major).await;
         source.run("CREATE EXTENSION pageinspect; CREATE VIEW v AS SELECT * FROM page_header(NULL::bytea)").await;
-        let place = Place::by(Login::Master, major).await;
+        let place = Place::by(By::master(major)).await;
         let error = restore(&place, Backup::of(&source).await.into(), Choice::default()).await.unwrap_err();
         assert!(error.to_string().contains("VIEW public.v"), "{error}");
         assert!(place.databases().await.is_empty());
@@ -110,7 +110,7 @@ async fn privileges_that_are_silently_not_granted_are_named() {
                  REVOKE EXECUTE ON FUNCTION pg_sleep(float8) FROM PUBLIC; GRANT EXECUTE ON FUNCTION pg_sleep(float8) TO {other}"
             ))
             .await;
-        let place = Place::by(Login::Master, major).await;
+        let place = Place::by(By::master(major)).await;
         let choice = serde_json::from_value(serde_json::json!({"no_owner": true})).unwrap();
         let report = restore(&place, Backup::of(&source).await.into(), choice).await.unwrap();
         let said = report.needs_superuser.join("\n");

@@ -1,12 +1,12 @@
 //! Several connections share the work, and nothing begins before what it needs is there.
 
 use pg_restore::RestoreOptions;
-use testing::postgres::{Database, MAJORS, USUAL};
+use testing::postgres::Database;
 
 use crate::backup::Backup;
-use crate::database::{Place, pg_dump, proving};
+use crate::database::{Place, assert_whole, pg_dump, proving};
 use crate::failures::backup;
-use crate::login::{Login, by_anyone};
+use crate::login::{by_anyone, by_anyone_anywhere, by_anyone_once};
 use crate::source::Memory;
 
 /// Waits until another connection holds the lock `other`, while it holds `own` itself, and goes on holding it.
@@ -26,7 +26,7 @@ fn header(kind: &str, name: &str) -> String {
 }
 
 /// Definitions, rows of tables `t` and `u` with a column each, and what follows.
-async fn tables(before: &str, after: &str) -> Backup {
+fn tables(before: &str, after: &str) -> Backup {
     let data = |table: &str| {
         let title = header("TABLE DATA", table).replace("-- Name", "-- Data for Name");
         format!("{title}COPY public.{table} (a) FROM stdin;\n1\n2\n\\.\n\n\n")
@@ -37,7 +37,6 @@ async fn tables(before: &str, after: &str) -> Backup {
         data("t"),
         data("u")
     ))
-    .await
 }
 
 /// ANALYZE computes what indexes hold: nobody would be met then.
@@ -50,7 +49,7 @@ fn unanalyzed() -> RestoreOptions {
 const TABLES: &str = "CREATE TABLE public.t (a int);\nCREATE TABLE public.u (a int);\n";
 
 by_anyone! {
-async fn rows_of_two_tables_are_copied_at_once(login: Login) {
+async fn rows_of_two_tables_are_copied_at_once(by: By) {
     let met = |table: &str, own: u32, other: u32| {
         format!(
             "CREATE FUNCTION public.{table}_row() RETURNS trigger LANGUAGE plpgsql AS $$ \
@@ -59,24 +58,24 @@ async fn rows_of_two_tables_are_copied_at_once(login: Login) {
         )
     };
     let before = format!("{TABLES}{}{}", met("t", 1, 2), met("u", 2, 1));
-    let report = Place::by(login, USUAL).await.restore(tables(&before, "SELECT 1;").await.into()).await.unwrap();
+    let report = Place::by(by).await.restore(tables(&before, "SELECT 1;").into()).await.unwrap();
     assert!(report.rows_equal && report.rows == 4);
 }
 }
 
 by_anyone! {
-async fn indexes_of_two_tables_and_of_one_are_made_at_once(login: Login) {
+async fn indexes_of_two_tables_and_of_one_are_made_at_once(by: By) {
     for (table, columns) in [("u", "a, public.meet(2, 1, a)"), ("t", "public.meet(2, 1, a)")] {
         let indexes = format!(
             "CREATE INDEX i ON public.t USING btree (a, public.meet(1, 2, a));\nCREATE INDEX j ON public.{table} USING btree ({columns});"
         );
-        Place::by(login, USUAL).await.restore_with(tables(TABLES, &indexes).await.into(), unanalyzed()).await.unwrap();
+        Place::by(by).await.restore_with(tables(TABLES, &indexes).into(), unanalyzed()).await.unwrap();
     }
 }
 }
 
 by_anyone! {
-async fn foreign_key_waits_for_the_index_that_it_needs(login: Login) {
+async fn foreign_key_waits_for_the_index_that_it_needs(by: By) {
     let before = format!(
         "{TABLES}CREATE FUNCTION public.slow(a int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ \
          BEGIN PERFORM pg_catalog.pg_sleep(0.5); RETURN a; END $$;\n"
@@ -86,8 +85,8 @@ async fn foreign_key_waits_for_the_index_that_it_needs(login: Login) {
          ALTER TABLE ONLY public.u ADD CONSTRAINT u_key UNIQUE (a);\n\
          ALTER TABLE ONLY public.t ADD CONSTRAINT t_u FOREIGN KEY (a) REFERENCES public.u(a);\n\
          COMMENT ON CONSTRAINT t_u ON public.t IS 'x';";
-    let place = Place::by(login, USUAL).await;
-    place.restore(tables(&before, after).await.into()).await.unwrap();
+    let place = Place::by(by).await;
+    place.restore(tables(&before, after).into()).await.unwrap();
     let valid =
         "SELECT bool_and(convalidated) AND count(*) = 2 FROM pg_constraint WHERE connamespace = 'public'::regnamespace";
     assert!(place.query::<bool>(valid).await);
@@ -95,7 +94,7 @@ async fn foreign_key_waits_for_the_index_that_it_needs(login: Login) {
 }
 
 by_anyone! {
-async fn rows_that_come_after_others_wait_for_them(login: Login) {
+async fn rows_that_come_after_others_wait_for_them(by: By) {
     let before = format!(
         "{TABLES}CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql AS $$ \
          BEGIN PERFORM pg_catalog.pg_sleep(0.5); RETURN NEW; END $$;\n\
@@ -103,65 +102,64 @@ async fn rows_that_come_after_others_wait_for_them(login: Login) {
          ALTER TABLE public.t ADD CONSTRAINT t_key UNIQUE (a);\n\
          ALTER TABLE public.u ADD CONSTRAINT u_t FOREIGN KEY (a) REFERENCES public.t(a);\n"
     );
-    let mut backup = tables(&before, "SELECT 1;").await;
+    let mut backup = tables(&before, "SELECT 1;");
     let rows: Vec<usize> =
         (0..backup.sections.len()).filter(|section| backup.sections[*section].entry.rows.is_some()).collect();
     let [first, second] = rows[..] else { panic!("{rows:?}") };
     backup.sections[second].entry.after = Some(u32::try_from(first).unwrap());
-    Place::by(login, USUAL).await.restore(backup.into()).await.unwrap();
+    Place::by(by).await.restore(backup.into()).await.unwrap();
 }
 }
 
 by_anyone! {
-async fn settings_between_statements_hold_on_every_connection(login: Login) {
+async fn settings_between_statements_hold_on_every_connection(by: By) {
     let indexes = "CREATE INDEX i ON public.t USING btree (a, public.meet(1, 2, a));\n\
          CREATE INDEX j ON public.u USING btree (a, public.meet(2, 1, a));\n\
          SET default_tablespace = nowhere;\nCREATE INDEX l ON public.t USING btree (a);";
-    let refusal = Place::by(login, USUAL).await.refusal(tables(TABLES, indexes).await.into()).await;
+    let refusal = Place::by(by).await.refusal(tables(TABLES, indexes).into()).await;
     assert!(refusal.contains("SET default_tablespace = nowhere"), "{refusal}");
     let before = format!("{TABLES}SET work_mem = '7MB';\n");
     let after = "CREATE FUNCTION public.memory(a int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN \
          IF pg_catalog.current_setting('work_mem') <> '7MB' THEN RAISE 'not set'; END IF; RETURN 1; END $$;\n\
          CREATE INDEX i ON public.t USING btree (public.memory(a), public.meet(1, 2, a));\n\
          CREATE INDEX j ON public.u USING btree (public.memory(a), public.meet(2, 1, a));";
-    Place::by(login, USUAL).await.restore_with(tables(&before, after).await.into(), unanalyzed()).await.unwrap();
+    Place::by(by).await.restore_with(tables(&before, after).into(), unanalyzed()).await.unwrap();
 }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn constraints_and_indexes_of_many_tables_come_back_on_any_number_of_connections() {
-    for major in MAJORS {
-        let source = Database::create(major).await;
-        source
-            .run(
-                "DO $$ BEGIN FOR i IN 1..40 LOOP \
-                 EXECUTE format('CREATE TABLE t%s (a int PRIMARY KEY, b int UNIQUE, c int CHECK (c > 0), d text)', i); \
-                 EXECUTE format('CREATE INDEX ON t%s (d); CREATE INDEX ON t%s (lower(d)) WHERE c > 1', i, i); \
-                 EXECUTE format('COMMENT ON INDEX t%s_d_idx IS ''of %s''; ALTER TABLE t%s CLUSTER ON t%s_d_idx', i, i, i, i); \
-                 EXECUTE format('INSERT INTO t%s SELECT n, n, n, n FROM generate_series(1, 50) n', i); \
-                 EXECUTE format('ALTER TABLE t%s ADD FOREIGN KEY (c) REFERENCES t%s (b), ADD FOREIGN KEY (a) REFERENCES t%s', \
-                 i, greatest(i - 1, 1), i); END LOOP; \
-                 FOR i IN 1..39 LOOP EXECUTE format('ALTER TABLE t%s ADD FOREIGN KEY (b) REFERENCES t%s', i, i + 1); END LOOP; END $$; \
-                 CREATE TABLE p (a int PRIMARY KEY, b int REFERENCES t1) PARTITION BY RANGE (a); \
-                 CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (1) TO (50); CREATE TABLE p2 PARTITION OF p DEFAULT; \
-                 CREATE INDEX ON p (b); INSERT INTO p SELECT a, b FROM t1",
-            )
-            .await;
-        let dump = pg_dump(&source.server, &source.name);
-        for jobs in [1, 7] {
-            let place = Place::new(major);
-            let mut options = proving();
-            options.jobs = jobs;
-            let restored = place.restore_with(Memory::from(Backup::of(&source).await), options).await.unwrap();
-            assert!(restored.equal);
-            assert!(pg_dump(&place.server, &place.name) == dump, "differs on {major} with {jobs} connections");
-        }
+by_anyone_anywhere! {
+async fn constraints_and_indexes_of_many_tables_come_back_on_any_number_of_connections(by: By) {
+    let source = Database::create(by.major).await;
+    source
+        .run(
+            "DO $$ BEGIN FOR i IN 1..40 LOOP \
+             EXECUTE format('CREATE TABLE t%s (a int PRIMARY KEY, b int UNIQUE, c int CHECK (c > 0), d text)', i); \
+             EXECUTE format('CREATE INDEX ON t%s (d); CREATE INDEX ON t%s (lower(d)) WHERE c > 1', i, i); \
+             EXECUTE format('COMMENT ON INDEX t%s_d_idx IS ''of %s''; ALTER TABLE t%s CLUSTER ON t%s_d_idx', i, i, i, i); \
+             EXECUTE format('INSERT INTO t%s SELECT n, n, n, n FROM generate_series(1, 50) n', i); \
+             EXECUTE format('ALTER TABLE t%s ADD FOREIGN KEY (c) REFERENCES t%s (b), ADD FOREIGN KEY (a) REFERENCES t%s', \
+             i, greatest(i - 1, 1), i); END LOOP; \
+             FOR i IN 1..39 LOOP EXECUTE format('ALTER TABLE t%s ADD FOREIGN KEY (b) REFERENCES t%s', i, i + 1); END LOOP; END $$; \
+             CREATE TABLE p (a int PRIMARY KEY, b int REFERENCES t1) PARTITION BY RANGE (a); \
+             CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (1) TO (50); CREATE TABLE p2 PARTITION OF p DEFAULT; \
+             CREATE INDEX ON p (b); INSERT INTO p SELECT a, b FROM t1",
+        )
+        .await;
+    let dump = pg_dump(&source.server, &source.name);
+    for jobs in [1, 7] {
+        let place = Place::by(by).await;
+        let mut options = proving();
+        options.jobs = jobs;
+        let restored = place.restore_with(Memory::from(Backup::of(&source).await), options).await.unwrap();
+        assert_whole(by, &restored);
+        assert!(place.dumped() == dump, "differs on {by:?} with {jobs} connections");
     }
 }
+}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn large_table_is_compared_in_pieces_and_a_change_in_any_is_seen() {
-    let source = Database::create(USUAL).await;
+by_anyone_once! {
+async fn large_table_is_compared_in_pieces_and_a_change_in_any_is_seen(by: By) {
+    let source = Database::create(by.major).await;
     // Rows that fill their page, so that few of them make many pages.
     source
         .run(
@@ -170,7 +168,9 @@ async fn large_table_is_compared_in_pieces_and_a_change_in_any_is_seen() {
         )
         .await;
     let backup = Backup::of(&source).await;
-    let place = Place::new(USUAL);
+    let place = Place::by(by).await;
     let report = place.restore(backup.into()).await.unwrap();
-    assert!(report.equal && report.compared.rows == 16_500 && report.compared.tables == 1, "{report:?}");
+    assert_whole(by, &report);
+    assert_eq!((report.compared.rows, report.compared.tables), (16_500, 1));
+}
 }

@@ -1,7 +1,8 @@
-use testing::postgres::{Database, MAJORS};
+use testing::postgres::Database;
 
-use crate::database::{pg_dump, psql};
-use crate::{backup::Backup, database::Place};
+use crate::backup::Backup;
+use crate::database::{Place, assert_whole, pg_dump, psql};
+use crate::login::by_anyone_anywhere;
 
 /// The fixture in a database of a major version.
 pub(crate) async fn shop(major: &str) -> Database {
@@ -13,27 +14,27 @@ pub(crate) async fn shop(major: &str) -> Database {
     database
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn restore_does_what_psql_does_and_both_equal_the_source() {
-    for major in MAJORS {
-        let source = shop(major).await;
-        let dump = pg_dump(&source.server, &source.name);
-        let by_psql = Database::create(major).await;
-        psql(&by_psql.server, &by_psql.name, &dump);
-        let place = Place::new(major);
-        let backup = Backup::of(&source).await;
-        let bytes: u64 = backup.sections.iter().map(|section| section.entry.sql_length).sum();
-        let report = place.restore(backup.into()).await.unwrap();
-        let ours = pg_dump(&place.server, &place.name);
-        let ours = comparable(&ours);
-        assert!(ours == comparable(&pg_dump(&by_psql.server, &by_psql.name)), "differs from psql's on {major}");
-        assert!(ours == comparable(&dump), "differs from the source on {major}");
-        assert!(report.equal && report.warnings.iter().all(|warning| warning.contains("other restores")), "{report:?}");
-        let rows = 500 + 1000 + 60 + 90 + 2;
-        assert_eq!((report.rows, report.compared.rows, report.tables, report.large_objects), (rows, rows, 8, 1));
-        assert_eq!(report.compared.tables, report.tables);
-        assert_eq!(report.bytes, bytes);
-    }
+by_anyone_anywhere! {
+async fn restore_does_what_psql_does_and_both_equal_the_source(by: By) {
+    let source = shop(by.major).await;
+    let dump = pg_dump(&source.server, &source.name);
+    let by_psql = Database::create(by.major).await;
+    psql(&by_psql.server, &by_psql.name, &dump);
+    let place = Place::by(by).await;
+    let backup = Backup::of(&source).await;
+    let bytes: u64 = backup.sections.iter().map(|section| section.entry.sql_length).sum();
+    let report = place.restore(backup.into()).await.unwrap();
+    let ours = place.dumped();
+    let ours = comparable(&ours);
+    assert!(ours == comparable(&pg_dump(&by_psql.server, &by_psql.name)), "differs from psql's on {by:?}");
+    assert!(ours == comparable(&dump), "differs from the source on {by:?}");
+    assert_whole(by, &report);
+    assert!(report.warnings.iter().all(|warning| warning.contains("other restores")), "{report:?}");
+    let rows = 500 + 1000 + 60 + 90 + 2;
+    assert_eq!((report.rows, report.compared.rows, report.tables, report.large_objects), (rows, rows, 8, 1));
+    assert_eq!(report.compared.tables, report.tables);
+    assert_eq!(report.bytes, bytes);
+}
 }
 
 /// A dump, with the rows of the table partitioned by the hash of an enum apart and sorted: which partition holds which of them

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use pg_restore::{Error, Extent, RestoreOptions};
-use testing::postgres::{Database, USUAL};
+use testing::postgres::Database;
 use tokio::time::Instant;
 
 use crate::backup::Backup;
 use crate::database::Place;
+use crate::existing::Existing;
+use crate::login::by_anyone;
 use crate::selection::choosing;
 use crate::source::Memory;
 
@@ -17,10 +19,10 @@ fn asked_for_by(request_id: &str) -> RestoreOptions {
     options
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn second_restore_of_a_request_is_refused_whatever_its_target_is_called() {
-    let source = Database::create(USUAL).await;
-    let (place, other) = (Place::new(USUAL), Place::new(USUAL));
+by_anyone! {
+async fn second_restore_of_a_request_is_refused_whatever_its_target_is_called(by: By) {
+    let source = Database::create(by.major).await;
+    let (place, other) = (Place::by(by).await, Place::by(by).await);
     let request_id = testing::unique("request-");
     let (target, options) = (other.target(), asked_for_by(&request_id));
     let second = Memory::from(Backup::of(&source).await);
@@ -43,23 +45,24 @@ async fn second_restore_of_a_request_is_refused_whatever_its_target_is_called() 
     let refused = pg_restore::restore_into_new(other.target(), fourth, asked_for_by(&request_id)).await.unwrap_err();
     assert!(matches!(refused, Error::NameTaken { .. }), "{refused}");
 }
+}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn restore_that_would_take_too_long_is_refused_before_anything_is_changed() {
-    let source = Database::create(USUAL).await;
+by_anyone! {
+async fn restore_that_would_take_too_long_is_refused_before_anything_is_changed(by: By) {
+    let source = Database::create(by.major).await;
     source.run("CREATE TABLE t AS SELECT generate_series(1, 1000) AS n").await;
-    let existing = Database::create(USUAL).await;
-    existing.run("CREATE TABLE t (n int)").await;
+    let existing = Existing::create(by, "CREATE TABLE t (n int)").await;
+    let admin = existing.database.server.connect("postgres").await;
     let backup = async || Memory::from(Backup::of(&source).await);
     let within = |mut options: RestoreOptions, objects| {
         options.deadline = Some(Instant::now() + Duration::from_secs(600));
         options.extent = Extent::new(objects, 7);
         options
     };
-    let place = Place::new(USUAL);
+    let place = Place::by(by).await;
     let report = place.restore_with(backup().await, within(RestoreOptions::default(), 10)).await.unwrap();
     assert_eq!(report.estimated_seconds, None);
-    existing.server.connect("postgres").await.batch_execute(&format!("DROP DATABASE {}", place.name)).await.unwrap();
+    admin.batch_execute(&format!("DROP DATABASE {}", place.name)).await.unwrap();
 
     let many = 1_000_000_000;
     let refused = place.restore_with(backup().await, within(RestoreOptions::default(), many)).await.unwrap_err();
@@ -82,16 +85,15 @@ async fn restore_that_would_take_too_long_is_refused_before_anything_is_changed(
     let into = || {
         let mut options = within(choosing(serde_json::json!({"existing": true, "content": "data"})), many);
         options.extent = Extent::new(0, u64::MAX);
-        let mut target = place.target();
-        target.name.clone_from(&existing.name);
-        (target, options)
+        (existing.target(), options)
     };
     let (target, options) = into();
     let refused = pg_restore::restore_into_existing(target, backup().await, options).await.unwrap_err();
     assert!(matches!(refused, Error::TakesTooLong { rows: 1000, .. }), "{refused}");
-    assert_eq!(existing.server.connect(&existing.name).await.query("SELECT FROM t", &[]).await.unwrap().len(), 0);
+    assert_eq!(existing.database.connect().await.query("SELECT FROM t", &[]).await.unwrap().len(), 0);
     let (target, mut options) = into();
     options.ignore_estimate = true;
     let report = pg_restore::restore_into_existing(target, backup().await, options).await.unwrap();
     assert!(report.rows_equal && report.rows == 1000);
+}
 }

@@ -1,5 +1,7 @@
 //! The function that opens backups and compares them with what they say of themselves.
 
+use std::time::Duration;
+
 use end_to_end::{Site, files};
 use envelope::{Identities, WrappingKeys};
 use pipeline::{BackupCheck, Deadline, Progress, Share};
@@ -11,8 +13,17 @@ use vault::{Kind, Selector};
 use crate::SHOP;
 use crate::cut_ciphertext::{altered, forged, objects};
 
+/// The report of the check of the one backup.
 async fn check(site: &Site, kind: &str) -> Value {
-    site.verify().invoke(&json!({"mode": "check", "kind": kind})).await.report()
+    only(site.verify().invoke(&json!({"mode": "check", "kind": kind})).await.report())
+}
+
+fn only(report: Value) -> Value {
+    assert_eq!(report["status"], "ok", "{report}");
+    let [check] = &report["checks"].as_array().unwrap()[..] else { panic!("{report}") };
+    let mut check = check.clone();
+    check["peak_memory_bytes"] = report["peak_memory_bytes"].clone();
+    check
 }
 
 /// Objects in a bucket where they can be altered.
@@ -44,7 +55,7 @@ async fn sound_backup_of_a_database_is_read_to_its_last_row() {
     let backup = site.backup().with("OFFSITE_VOLUME_BYTES", "100000").invoke(&json!({})).await.report();
     let outcome = site.verify().invoke(&json!({"mode": "check", "kind": "database"})).await;
     let measured: Value = serde_json::from_str(outcome.log.lines().last().unwrap()).unwrap();
-    let report = outcome.report();
+    let report = only(outcome.report());
     assert_eq!(
         (&report["status"], &report["backup"], &report["whole"]),
         (&json!("ok"), &backup["backup"], &json!(true))
@@ -79,7 +90,7 @@ async fn assert_no_bit_flips_unseen(site: &Site, kind: &str) {
     let objects = forged(&objects, &volume(&objects), &site.wrapping_keys).await;
     let copy = copied(&objects).await;
     let sound = site.verify().with("OFFSITE_VAULT_BUCKET", &copy);
-    assert_eq!(sound.invoke(&json!({"mode": "check", "kind": kind})).await.report()["whole"], true);
+    assert_eq!(only(sound.invoke(&json!({"mode": "check", "kind": kind})).await.report())["whole"], true);
     for (key, sound) in objects.iter().filter(|(key, _)| !key.ends_with("summary.json")) {
         // In the header, in the middle, and in the last tag.
         for place in [50, sound.len() / 3, sound.len() / 2, sound.len() - 1] {
@@ -168,6 +179,50 @@ async fn backup_that_is_checked_in_parts_is_checked_whole_by_as_many_turns() {
             (backup[if kind == Kind::Database { "rows" } else { "files" }].clone(), &backup["source_bytes"])
         );
     }
+}
+
+#[tokio::test]
+async fn newest_backup_of_every_source_is_checked_and_one_that_is_not_sound_hides_no_other() {
+    let site = Site::new(USUAL).await;
+    let beside = [site.beside(USUAL).await, site.beside(USUAL).await];
+    let mut backups = Vec::new();
+    for (rows, source) in (1..).zip([&site, &beside[0], &beside[1]]) {
+        source.database.run(&format!("CREATE TABLE t AS SELECT generate_series(1, {rows}) AS n")).await;
+        backups.push(source.back_up().await["backup"].as_str().unwrap().to_owned());
+        // Since when each is backed up, S3 tells in seconds.
+        tokio::time::sleep(Duration::from_millis(1100)).await;
+    }
+    let event = json!({"mode": "check", "kind": "database"});
+    let outcome = site.verify().invoke(&event).await;
+    let measured: Value = serde_json::from_str(outcome.log.lines().last().unwrap()).unwrap();
+    let report = outcome.report();
+    let checked: Vec<&str> =
+        report["checks"].as_array().unwrap().iter().map(|check| check["backup"].as_str().unwrap()).collect();
+    assert_eq!((checked, &measured["Rows"]), (backups.iter().map(String::as_str).collect(), &json!(6)), "{report}");
+
+    // A stolen writer puts a copy of the first one's backup in the place of a newer.
+    let forged = format!("{}ffffffffffffffff", &backups[0][..backups[0].len() - 16]);
+    for (key, bytes) in objects(&site.bucket).await.into_iter().filter(|(key, _)| key.contains(&backups[0])) {
+        let bytes = match String::from_utf8(bytes) {
+            Ok(summary) => summary.replace(&backups[0], &forged).into_bytes(),
+            Err(encrypted) => encrypted.into_bytes(),
+        };
+        put(&site.bucket, &key.replace(&backups[0], &forged), bytes).await;
+    }
+    let outcome = site.verify().invoke(&event).await;
+    let log = outcome.log.clone();
+    let failure = outcome.failure();
+    let words = "of 3 sources of kind database, the newest backups of 1 could not be shown to be sound";
+    assert!(failure.contains(&format!("{words}: {}: ", site.database.name)) && failure.contains(&forged), "{failure}");
+    for source in &beside {
+        assert!(log.contains(&format!("the newest backup of {} is sound", source.database.name)), "{log}");
+    }
+    assert!(log.contains("\"Success\":0"), "{log}");
+
+    // One of them alone, by its name.
+    let asked = json!({"mode": "check", "kind": "database", "source": beside[0].database.name});
+    let report = only(site.verify().invoke(&asked).await.report());
+    assert_eq!((&report["backup"], &report["rows"]), (&json!(backups[1]), &json!(2)));
 }
 
 #[tokio::test]

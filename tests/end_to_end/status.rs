@@ -1,6 +1,7 @@
 //! `offsite status`: what is in the vault, and whether it is as it should be.
 
 use std::process::Output;
+use std::time::Duration;
 
 use end_to_end::Site;
 use serde_json::{Value, json};
@@ -35,16 +36,37 @@ async fn sound_vault_is_told_with_its_newest_backups_and_its_lock() {
     let made = [site.back_up().await["backup"].clone(), site.back_up().await["backup"].clone()];
     let (code, sound) = answer(&site, &["--lock-days", "1"]);
     assert_eq!((code, &sound["ok"], &sound["wrong"]), (Some(0), &json!(true), &json!([])), "{sound}");
-    let database = &sound["kinds"][0];
-    assert_eq!((&database["kind"], &database["backups"]), (&json!("database"), &json!(2)));
+    let database = &sound["sources"][0];
+    assert_eq!((&database["kind"], &database["source"]), (&json!("database"), &json!(site.database.name)));
+    assert_eq!((&database["state"], &database["backups"]), (&json!("fresh"), &json!(2)));
     let newest = &database["newest"]["backup"];
     assert!(made.contains(newest) && database["gaps"] == json!([]), "{sound}");
-    assert_eq!((&sound["kinds"][1]["newest"], &sound["lock_days"]), (&Value::Null, &json!(1)));
+    assert_eq!((&sound["sources"][1]["newest"], &sound["lock_days"]), (&Value::Null, &json!(1)));
 
     let people = status(&site.bucket, &site.environment, &[]);
     let said = String::from_utf8(people.stdout).unwrap();
     assert_eq!(people.status.code(), Some(0));
     assert!(said.contains(newest.as_str().unwrap()) && said.ends_with("all is well\n"), "{said}");
+}
+
+#[tokio::test]
+async fn database_whose_backups_stop_is_late_though_another_s_go_on_until_it_is_said_to_have_ended() {
+    let site = Site::new(USUAL).await;
+    site.back_up().await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let other = site.beside(USUAL).await;
+    other.back_up().await;
+    // None is so young for long.
+    let (code, late) = answer(&site, &["--database-hours", "0"]);
+    let stopped = format!("the newest backup of database {} is", site.database.name);
+    assert!(code == Some(3) && wrong(&late).contains(&stopped), "{late}");
+    let (_, ended) = answer(&site, &["--database-hours", "0", "--ended", &site.database.name]);
+    assert!(!wrong(&ended).contains(&stopped), "{ended}");
+    let of = |name: &str| ended["sources"].as_array().unwrap().iter().find(|source| source["source"] == *name).unwrap();
+    assert_eq!((&of(&site.database.name)["state"], &of(&other.database.name)["backups"]), (&json!("ended"), &json!(1)));
+    let people = status(&site.bucket, &site.environment, &["--database-hours", "0", "--ended", &site.database.name]);
+    let said = String::from_utf8(people.stdout).unwrap();
+    assert!(said.contains("and no longer missed") && said.contains(&other.database.name), "{said}");
 }
 
 #[tokio::test]
@@ -58,7 +80,7 @@ async fn what_is_missing_too_short_locked_or_tampered_with_makes_status_3() {
     assert!(wrong(&days).contains("for 1 days, and 30 are asked for"), "{days}");
     // No backup is as young as that.
     let (code, late) = answer(&site, &["--database-hours", "0"]);
-    assert_eq!(code, Some(if late["kinds"][0]["newest"]["age_seconds"] == 0 { 0 } else { 3 }), "{late}");
+    assert_eq!(code, Some(if late["sources"][0]["newest"]["age_seconds"] == 0 { 0 } else { 3 }), "{late}");
 
     // A run that left nothing is told, and is its own alarm's matter.
     let volume = &site.listing().await.backups[0].objects["volume-0001.sql.zst.enc"].key;

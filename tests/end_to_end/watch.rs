@@ -1,5 +1,7 @@
 //! The function that looks after the vault.
 
+use std::time::Duration;
+
 use end_to_end::Site;
 use serde_json::{Value, json};
 use testing::postgres::USUAL;
@@ -24,7 +26,7 @@ async fn watch_reports_what_it_saw_and_measures_each_alarm_also_when_nothing_is_
     // Nothing deletes what expires in a bucket of the tests.
     assert_eq!((&report["status"], &report["counts"]), (&json!("wrong"), &json!({"nothing_expires": 1})), "{report}");
     assert_eq!((&report["versions"], &report["locks_read"]), (&json!(3), &json!(3)));
-    let [database] = &report["kinds"].as_array().unwrap()[..] else { panic!("{report}") };
+    let [database] = &report["sources"].as_array().unwrap()[..] else { panic!("{report}") };
     assert_eq!((&database["kind"], &database["newest"]["backup"]), (&json!("database"), &backup["backup"]));
     assert_eq!((&report["last_drill"], &report["last_recovery_drill"]), (&Value::Null, &Value::Null));
 
@@ -56,6 +58,34 @@ async fn watch_tells_by_name_what_somebody_did_to_the_vault() {
     let warned = log.lines().filter(|line| line.contains("\"level\":\"WARN\""));
     let named = warned.filter(|line| line.contains("\"name\":\"delete_marker\"") && line.contains(&summary));
     assert_eq!(named.count(), 1, "{log}");
+}
+
+#[tokio::test]
+async fn watch_misses_a_database_though_another_is_backed_up_and_measures_the_older() {
+    let site = Site::new(USUAL).await;
+    site.back_up().await;
+    // As if it had stopped.
+    let late = site.beside(USUAL).await;
+    let hours = |hours: &str, ended: &str| {
+        let verify = site.verify().with("OFFSITE_DATABASE_HOURS", hours).with("OFFSITE_ENDED_SOURCES", ended);
+        async move { verify.invoke(&json!({"mode": "watch"})).await }
+    };
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    late.back_up().await;
+    let outcome = hours("3", "").await;
+    let measured: Value = serde_json::from_str(outcome.log.lines().last().unwrap()).unwrap();
+    let report = outcome.report();
+    assert_eq!((&measured["Late"], &report["source_counts"]), (&json!(0), &json!({"database": 2})), "{report}");
+    assert!(measured["DatabaseAge"].as_u64().unwrap() >= 3, "{measured}");
+    let names: Vec<&Value> = report["sources"].as_array().unwrap().iter().map(|source| &source["source"]).collect();
+    assert_eq!(names, [&json!(site.database.name), &json!(late.database.name)]);
+    // Who is named and is backed up is told.
+    let report = hours("3", &format!(" {} ,no-such", site.database.name)).await.report();
+    let notes = report["notes"].to_string();
+    assert!(
+        notes.contains("is said to have ended, and is backed up") && notes.contains(&site.database.name),
+        "{report}"
+    );
 }
 
 #[tokio::test]

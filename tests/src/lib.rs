@@ -42,6 +42,12 @@ impl Site {
         }
     }
 
+    /// Another database of the same environment, backed up into the same vault.
+    pub async fn beside(&self, major: &str) -> Self {
+        let beside = Self::with(Database::create(major).await, self.bucket.clone()).await;
+        Self { environment: self.environment.clone(), ..beside }
+    }
+
     fn function(&self, binary: &str) -> Function {
         Function::new(binary)
             .with("OFFSITE_ENVIRONMENT", &self.environment)

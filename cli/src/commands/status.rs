@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -5,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use vault::{Finding, Kind, Listing, LockPolicy, LockStatus, Problem, Standing};
+use vault::{Expected, Finding, Kind, Listing, LockPolicy, LockStatus, Problem, Standing, State};
 
 use crate::exit;
 use crate::place::{VaultLock, VaultPlace};
@@ -17,21 +18,25 @@ const FILES_HOURS: u32 = 30;
 /// Gaps that are told one by one.
 const NAMED: usize = 20;
 
-/// Say whether the vault holds what it should: the newest backup of each kind and its age, gaps, the lock, findings.
+/// Say whether the vault holds what it should: the newest backup of each database and bucket and its age, gaps, the lock, findings.
 ///
 /// The exit status is 3 if a backup is too old or missing, if the vault does not lock, or if somebody wrote over or deleted something. Gaps that
-/// are over and runs that left no backup are told, and are no reason for 3.
+/// are over and runs that left no backup are told, and are no reason for 3. A database or bucket that has been late for longer than the vault
+/// locks is no longer missed, unless it was the last one that was backed up.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  offsite status --vault BUCKET --environment production\n  offsite status --database-hours 2 --files-hours 26 --lock-days 35 --json --vault BUCKET --environment production"
 )]
 pub(crate) struct Status {
-    /// Age in hours from which the newest backup of a database is too old, 3 if absent; if given, there must be one.
+    /// Age in hours from which the newest backup of each database is too old, 3 if absent; if given, there must be one.
     #[arg(long, value_name = "HOURS")]
     database_hours: Option<u32>,
     /// The same of files, 30 if absent.
     #[arg(long, value_name = "HOURS")]
     files_hours: Option<u32>,
+    /// A database or bucket that is not backed up any more; may be given again.
+    #[arg(long, value_name = "NAME")]
+    ended: Vec<String>,
     /// One JSON object instead of lines for people.
     #[arg(long)]
     json: bool,
@@ -47,7 +52,8 @@ struct Answer {
     ok: bool,
     /// What is wrong.
     wrong: Vec<String>,
-    kinds: Vec<Standing>,
+    /// Each database and each bucket, and a kind of which there is nothing.
+    sources: Vec<Standing>,
     /// Days for which the vault locks what is written; `null` if unknown or not asked for.
     lock_days: Option<u32>,
     findings: Vec<String>,
@@ -67,7 +73,8 @@ impl Status {
             Ok(Some(LockStatus::Locked { days })) => Some(*days),
             _ => None,
         };
-        let mut answer = assess(&listing, limits, locked, OffsetDateTime::now_utc());
+        let ended = self.ended.into_iter().collect();
+        let mut answer = assess(&listing, limits, &ended, locked, OffsetDateTime::now_utc());
         match lock {
             Ok(_) => {}
             Err(unlocked @ vault::Error::Unlocked { .. }) => answer.wrong.push(unlocked.to_string()),
@@ -86,25 +93,31 @@ impl Status {
 fn assess(
     listing: &Listing,
     limits: [(Kind, Option<u32>, u32); 2],
+    ended: &BTreeSet<String>,
     lock_days: Option<u32>,
     now: OffsetDateTime,
 ) -> Answer {
-    let (mut kinds, mut wrong) = (Vec::new(), Vec::new());
+    let (mut sources, mut wrong) = (Vec::new(), Vec::new());
     for (kind, asked, usual) in limits {
-        let limit = asked.unwrap_or(usual);
-        let standing = Standing::of(listing, kind, limit, now);
-        match &standing.newest {
-            Some(newest) if standing.late() => wrong.push(format!(
-                "the newest backup of {} is {} old, and {limit} hours are allowed",
-                what(kind),
-                age(time::Duration::seconds(newest.age_seconds))
-            )),
-            None if asked.is_some() => wrong.push(format!("there is no backup of {}", what(kind))),
-            _ => {}
+        let expected = Expected { hours: asked.unwrap_or(usual), lock_days, ended };
+        for standing in Standing::of_each(listing, kind, expected, now) {
+            match (standing.state, &standing.newest) {
+                (State::Late, Some(newest)) => wrong.push(format!(
+                    "the newest backup of {} is {} old, and {} hours are allowed",
+                    standing.name(),
+                    age(time::Duration::seconds(newest.age_seconds)),
+                    expected.hours
+                )),
+                (State::Late, None) => {
+                    wrong.push(format!("no backup of {} is of a time that can be believed", standing.name()));
+                }
+                (State::Missing, _) if asked.is_some() => wrong.push(format!("there is no backup of {}", what(kind))),
+                _ => {}
+            }
+            sources.push(standing);
         }
-        kinds.push(standing);
     }
-    if kinds.iter().all(|kind| kind.newest.is_none()) && wrong.is_empty() {
+    if sources.iter().all(|source| source.newest.is_none()) && wrong.is_empty() {
         wrong.push("there is no backup".to_owned());
     }
     // Somebody did this. A run that left no backup has told so itself, and one that is under way looks the same. After the lock's
@@ -116,7 +129,7 @@ fn assess(
     };
     wrong.extend(listing.findings.iter().filter(|finding| !harmless(finding)).map(ToString::to_string));
     let findings = listing.findings.iter().map(ToString::to_string).collect();
-    Answer { ok: false, wrong, kinds, lock_days, findings }
+    Answer { ok: false, wrong, sources, lock_days, findings }
 }
 
 fn what(kind: Kind) -> &'static str {
@@ -129,17 +142,20 @@ fn what(kind: Kind) -> &'static str {
 impl Answer {
     fn print(&self) -> Result<()> {
         let shown = |instant: OffsetDateTime| anyhow::Ok(instant.replace_nanosecond(0)?.format(&Rfc3339)?);
-        for Standing { kind, backups, stored_bytes, newest, gaps, .. } in &self.kinds {
-            let Some(newest) = newest else {
-                println!("{:9} no backups", kind.as_str());
+        for source in &self.sources {
+            let Some(newest) = &source.newest else {
+                println!("{:9} no backups", source.kind.as_str());
                 continue;
             };
-            let ago = age(time::Duration::seconds(newest.age_seconds));
+            let (ago, gaps) = (age(time::Duration::seconds(newest.age_seconds)), &source.gaps);
             println!(
-                "{:9} {backups} backups, {}; the newest is of {}, {ago} ago",
-                kind.as_str(),
-                bytes(*stored_bytes),
-                shown(newest.snapshot)?
+                "{:9} {}: {} backups, {}; the newest is of {}, {ago} ago{}",
+                source.kind.as_str(),
+                source.source.as_deref().unwrap_or_default(),
+                source.backups,
+                bytes(source.stored_bytes),
+                shown(newest.snapshot)?,
+                if source.state == State::Ended { ", and no longer missed" } else { "" }
             );
             println!("          {}", newest.backup);
             for (code, count) in &newest.warnings {

@@ -29,12 +29,14 @@ impl Config {
             }
         }
         let lock_days = variables.parsed("OFFSITE_LOCK_DAYS")?;
+        let ended = variables.optional("OFFSITE_ENDED_SOURCES").unwrap_or_default();
         Ok(Self {
             vault: VaultSettings::from_variables(variables)?,
             keys: KeySettings::from_variables(variables)?,
             check_bytes: variables.parsed("OFFSITE_CHECK_GIB")?.unwrap_or(CHECK_GIB).saturating_mul(1 << 30),
             promise: Promise {
                 hours: limits,
+                ended: ended.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect(),
                 lock_days: lock_days.context(
                     "the environment variable OFFSITE_LOCK_DAYS is not set. HINT: The template sets it from its parameters.",
                 )?,

@@ -27,7 +27,7 @@ pub(crate) struct Response {
 #[serde(untagged)]
 enum Report {
     Watch(Box<watch::Report>),
-    Check(Box<pipeline::CheckReport>),
+    Check(Box<check::Report>),
 }
 
 impl Response {
@@ -35,13 +35,7 @@ impl Response {
     pub(crate) fn counted(&self) -> Vec<(Metric, u64)> {
         match &self.report {
             Report::Watch(report) => report.counted(),
-            Report::Check(report) => vec![
-                (Metric::StoredBytes, report.stored_bytes),
-                (Metric::SourceBytes, report.source_bytes),
-                (Metric::Rows, report.rows),
-                (Metric::Files, report.files),
-                (Metric::Sections, report.sections),
-            ],
+            Report::Check(report) => report.counted(),
         }
     }
 }

@@ -26,14 +26,12 @@ impl Report {
     /// Each is emitted also when it is 0: an alarm takes silence for trouble.
     pub(crate) fn counted(&self) -> Vec<(Metric, u64)> {
         let mut counted = vec![(Metric::StoredBytes, self.watch.stored_bytes)];
-        for standing in &self.watch.kinds {
-            let metric = match standing.kind {
+        for (kind, age) in &self.watch.oldest_seconds {
+            let metric = match kind {
                 Kind::Database => Metric::DatabaseAge,
                 Kind::Files => Metric::FilesAge,
             };
-            if let Some(newest) = &standing.newest {
-                counted.push((metric, u64::try_from(newest.age_seconds).unwrap_or(0)));
-            }
+            counted.push((metric, u64::try_from(*age).unwrap_or(0)));
         }
         counted.extend(Area::ALL.map(|area| (metric(area), self.watch.count(area))));
         counted

@@ -27,11 +27,11 @@ pub enum Metric {
     Sections,
     /// What a person should know: see the report.
     Warnings,
-    /// Age of the newest backup of a database.
+    /// Age of the newest backup of a database, of the one where it is the oldest.
     DatabaseAge,
-    /// Age of the newest backup of files.
+    /// Age of the newest backup of a bucket's files, of the one where it is the oldest.
     FilesAge,
-    /// Kinds of which a backup is missing.
+    /// Databases and buckets of which a backup is missing.
     Late,
     /// Signs that somebody meddled with the vault.
     Tampered,

@@ -10,8 +10,17 @@ use crate::environment::Kind;
 use crate::error::{Candidate, Error};
 use crate::id::BackupId;
 use crate::layout;
-use crate::list::{Assessed, Finding};
+use crate::list::{Assessed, Finding, Folder};
 use crate::selector::{BackupChoice, ObjectKey, Selector};
+use crate::standing::{Expected, State};
+
+/// Both by the source's name as it stands in ids.
+#[derive(Default)]
+struct Newest {
+    found: BTreeMap<String, Backup>,
+    /// What is newer than that, and no backup that could be meant.
+    passed_over: BTreeMap<String, Vec<Finding>>,
+}
 
 impl Vault {
     /// The backup that is meant. `latest` and `before` pass over what is incomplete, contradicts itself or has a wrong time.
@@ -33,34 +42,36 @@ impl Vault {
         }
     }
 
+    /// Names of the sources of a kind, as they stand in ids, that are backed up or missed, the one that has been backed up the longest first.
+    /// Where all have ended, it is the last of them.
+    ///
+    /// # Errors
+    /// [`Error::Call`].
+    pub async fn sources(&self, kind: Kind, expected: Expected<'_>, now: OffsetDateTime) -> Result<Vec<String>, Error> {
+        let (folders, _) = self.folders(kind, &layout::prefix(self.environment(), kind), None).await?;
+        let mut since = BTreeMap::<String, i64>::new();
+        for folder in &folders {
+            // By S3's clock, which nobody sets back.
+            let stored = folder.objects.values().map(|object| object.modified).min();
+            let since = since.entry(folder.id.name().to_owned()).or_insert(i64::MAX);
+            *since = stored.unwrap_or(i64::MAX).min(*since);
+        }
+        let Newest { found, .. } = self.newest_of_each(folders, &Selector::Latest.into(), None).await?;
+        let state = |backup: &Backup| expected.state(backup.id.name(), Some(backup.instant()), backup.committed(), now);
+        let mut named: Vec<&Backup> = found.values().filter(|backup| state(backup) != State::Ended).collect();
+        if named.is_empty() {
+            named.extend(found.values().max_by_key(|backup| &backup.id));
+        }
+        named.sort_by_key(|backup| since.get(backup.id.name()));
+        Ok(named.into_iter().map(|backup| backup.id.name().to_owned()).collect())
+    }
+
     async fn newest(&self, kind: Kind, choice: &BackupChoice, until: Option<OffsetDateTime>) -> Result<Backup, Error> {
         if let Some(version) = &choice.version_id {
             return Err(Error::VersionOfNothing(version.clone()));
         }
         let (folders, _) = self.folders(kind, &layout::prefix(self.environment(), kind), None).await?;
-        // By the source's name as it stands in ids.
-        let mut found = BTreeMap::<String, Backup>::new();
-        let mut passed_over = BTreeMap::<String, Vec<Finding>>::new();
-        for folder in folders.into_iter().rev() {
-            let name = folder.id.name().to_owned();
-            let too_late = until.is_some_and(|until| folder.id.start() > until);
-            if too_late || !choice.means(&folder.id) || found.contains_key(&name) {
-                continue;
-            }
-            let passed_over = passed_over.entry(name.clone()).or_default();
-            match self.assess(folder).await? {
-                Assessed::NotOne(findings) => passed_over.extend(findings),
-                Assessed::Backup(mut backup) => {
-                    if !backup.timely() || until.is_some_and(|until| backup.summary.snapshot > until) {
-                        passed_over.extend(backup.findings);
-                        continue;
-                    }
-                    // Newer ones that could not be meant: whoever restores must know that this isn't the last.
-                    backup.findings.append(passed_over);
-                    found.insert(name, *backup);
-                }
-            }
-        }
+        let Newest { found, passed_over } = self.newest_of_each(folders, choice, until).await?;
         let what = || match until {
             None => "backup".to_owned(),
             Some(time) => format!("backup before {time}"),
@@ -78,6 +89,36 @@ impl Vault {
             };
             self.not_found(kind, what, passed_over.into_values().flatten().collect())
         })
+    }
+
+    async fn newest_of_each(
+        &self,
+        folders: Vec<Folder>,
+        choice: &BackupChoice,
+        until: Option<OffsetDateTime>,
+    ) -> Result<Newest, Error> {
+        let mut newest = Newest::default();
+        for folder in folders.into_iter().rev() {
+            let name = folder.id.name().to_owned();
+            let too_late = until.is_some_and(|until| folder.id.start() > until);
+            if too_late || !choice.means(&folder.id) || newest.found.contains_key(&name) {
+                continue;
+            }
+            let passed_over = newest.passed_over.entry(name.clone()).or_default();
+            match self.assess(folder).await? {
+                Assessed::NotOne(findings) => passed_over.extend(findings),
+                Assessed::Backup(mut backup) => {
+                    if !backup.timely() || until.is_some_and(|until| backup.summary.snapshot > until) {
+                        passed_over.extend(backup.findings);
+                        continue;
+                    }
+                    // Newer ones that could not be meant: whoever restores must know that this isn't the last.
+                    backup.findings.append(passed_over);
+                    newest.found.insert(name, *backup);
+                }
+            }
+        }
+        Ok(newest)
     }
 
     /// `pinned` is a key of the backup, and the version of it that counts.

@@ -39,7 +39,7 @@ pub use manifest::{Manifest, ObjectTotals, Source, VolumeContents, Warning};
 pub use object::{ObjectReader, ObjectStream};
 pub use s3_call::{CallError, Patience};
 pub use selector::{BackupChoice, ObjectKey, Selector};
-pub use standing::{Gap, Newest, Standing};
+pub use standing::{Expected, Gap, Newest, Standing, State};
 pub use stored::StoredObject;
 pub use summary::{Summary, VolumeSize};
 pub use upload::PART_BYTES;

@@ -12,7 +12,7 @@ use crate::connect::Vault;
 use crate::environment::Kind;
 use crate::error::Error;
 use crate::layout;
-pub(crate) use assess::{Assessed, MAX_SKEW};
+pub(crate) use assess::{Assessed, Folder, MAX_SKEW};
 pub use finding::{Finding, Problem};
 pub(crate) use versions::Key;
 

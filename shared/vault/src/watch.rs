@@ -4,6 +4,7 @@ mod drills;
 mod expiry;
 mod locks;
 mod notice;
+mod schedule;
 mod sizes;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,20 +23,22 @@ use crate::error::Error;
 use crate::layout;
 use crate::list::{Assessed, FETCHES, Finding, Key, Listing, MAX_SKEW, Problem};
 use crate::lock::LockStatus;
-use crate::standing::Standing;
+use crate::standing::{Expected, Standing};
 use expiry::Expiry;
 use locks::Locks;
 use notice::Notices;
 pub use notice::{Area, Concern, Notice};
-use sizes::{Daily, Size};
+use sizes::Daily;
 
 const DAY: i64 = 24 * 60 * 60;
 
 /// What was promised of a vault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Promise {
-    /// Hours from which the newest backup of a kind is too old. A kind that is absent is not backed up.
+    /// Hours from which the newest backup of each source of a kind is too old. A kind that is absent is not backed up.
     pub hours: BTreeMap<Kind, u32>,
+    /// Names of databases and buckets that are not backed up any more.
+    pub ended: BTreeSet<String>,
     /// Days in which nothing that was written can be deleted.
     pub lock_days: u32,
     /// Days from which the last restore drill is too long ago; `None` if none is asked for.
@@ -54,10 +57,14 @@ pub struct Watch {
     pub notes: Vec<Notice>,
     /// How many there are of each concern, also of those that are not told one by one.
     pub counts: BTreeMap<Concern, u64>,
-    /// What there is of each kind.
-    pub kinds: Vec<Standing>,
-    /// The newest backup's size as a part of what is usual, by kind, where there are enough to compare with.
-    pub size_ratios: BTreeMap<Kind, f64>,
+    /// What there is of each source, of each kind the first that were backed up.
+    pub sources: Vec<Standing>,
+    /// How many sources there are of each kind.
+    pub source_counts: BTreeMap<Kind, usize>,
+    /// Of each kind, how old the newest backup of that source is where it is the oldest; absent if there is none.
+    pub oldest_seconds: BTreeMap<Kind, i64>,
+    /// The newest backup's size as a part of what is usual, by kind and source, where there are enough to compare with.
+    pub size_ratios: BTreeMap<Kind, BTreeMap<String, f64>>,
     /// Versions in the bucket.
     pub versions: usize,
     /// Those whose lock was read.
@@ -122,14 +129,9 @@ impl Vault {
             watch.last_recovery_drill = drills::last(&keys, self.environment(), drills::RECOVERY);
             let listing = self.watch_backups(keys, promise, now, &mut notices).await?;
             watch_drills(&watch, promise, now, &mut notices);
-            for (kind, limit) in &promise.hours {
-                let standing = Standing::of(&listing, *kind, *limit, now);
-                watch_schedule(&standing, &mut notices);
-                watch.kinds.push(standing);
-                if let Some(size) = Size::of(&listing, *kind) {
-                    watch_size(&size, &mut notices);
-                    watch.size_ratios.insert(*kind, size.ratio());
-                }
+            for (kind, hours) in &promise.hours {
+                let expected = Expected { hours: *hours, lock_days: Some(promise.lock_days), ended: &promise.ended };
+                schedule::watch(&listing, *kind, expected, now, &mut watch, &mut notices);
             }
             let locks = self.locks(&versions, promise.lock_days, until, &mut notices).await?;
             watch.locks_read = locks.read;
@@ -246,37 +248,6 @@ fn watch_times(backup: &Backup, notices: &mut Notices) {
             let what = format!("backup {} says to be of {snapshot}, and was stored at {stored}", backup.id);
             notices.add(Concern::TimeDisagrees, what);
         }
-    }
-}
-
-fn watch_schedule(standing: &Standing, notices: &mut Notices) {
-    let (kind, limit) = (standing.kind, standing.limit_hours);
-    match &standing.newest {
-        None => notices.add(Concern::Late, format!("no backup of kind {kind} is to be seen")),
-        Some(newest) if standing.late() => {
-            let hours = newest.age_seconds / 3600;
-            let what = format!(
-                "the newest backup of kind {kind} is {hours} hours old, and {limit} are allowed: {}",
-                newest.backup
-            );
-            notices.add(Concern::Late, what);
-        }
-        Some(_) => {}
-    }
-    for gap in &standing.gaps {
-        let (after, before) = (shown(gap.after.unix_timestamp()), shown(gap.before.unix_timestamp()));
-        notices.add(Concern::Gap, format!("no backup of kind {kind} from {after} to {before}"));
-    }
-}
-
-fn watch_size(size: &Size<'_>, notices: &mut Notices) {
-    if size.changed() {
-        let (id, bytes) = (&size.newest.id, size.newest.summary.bytes);
-        let what = format!(
-            "backup {id} has {bytes} bytes, and {} are usual. HINT: See whether the source lost or gained as much.",
-            size.usual
-        );
-        notices.add(Concern::SizeChanged, what);
     }
 }
 

@@ -10,7 +10,7 @@ const NAMED: usize = 20;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Concern {
-    /// There is no backup of a kind, or the newest is too old.
+    /// There is no backup of a kind, or the newest of a source is too old.
     Late,
     /// Someone wrote a key again.
     SecondVersion,
@@ -30,7 +30,7 @@ pub enum Concern {
     WeakLock,
     /// A version is locked for a shorter time than promised.
     ShortLock,
-    /// The newest backup is much smaller or larger than those before it.
+    /// The newest backup of a source is much smaller or larger than those before it.
     SizeChanged,
     /// Many more bytes came in a day than usual.
     ManyBytes,
@@ -48,6 +48,8 @@ pub enum Concern {
     Incomplete,
     /// A pause that is over. Never wrong by itself.
     Gap,
+    /// A source that is not backed up any more, and is no longer missed; or one that is, although somebody said that it is not. Never wrong by itself.
+    Ended,
 }
 
 /// Concerns that one alarm tells of.
@@ -88,7 +90,7 @@ impl Concern {
             Self::NotExpired | Self::NothingExpires => Area::Overdue,
             Self::NotRead => Area::Unread,
             Self::DrillLate | Self::RecoveryDrillLate => Area::Drills,
-            Self::Incomplete | Self::Gap => return None,
+            Self::Incomplete | Self::Gap | Self::Ended => return None,
         })
     }
 }

@@ -3,8 +3,7 @@
 use time::OffsetDateTime;
 
 use crate::backup::{Backup, ObjectVersion};
-use crate::environment::Kind;
-use crate::list::Listing;
+use crate::standing::OfSource;
 
 /// Backups before the newest that it is compared with.
 const COMPARED: usize = 10;
@@ -19,7 +18,7 @@ const DAY: i64 = 24 * 60 * 60;
 /// Bytes in a day that cost too little to wake anybody.
 const TRIFLE: u64 = 64 << 20;
 
-/// The newest backup of a kind beside those of the same source before it.
+/// The newest backup of a source beside those before it.
 pub(super) struct Size<'a> {
     pub(super) newest: &'a Backup,
     pub(super) usual: u64,
@@ -27,11 +26,10 @@ pub(super) struct Size<'a> {
 
 impl<'a> Size<'a> {
     /// `None` if there are too few to compare with.
-    pub(super) fn of(listing: &'a Listing, kind: Kind) -> Option<Self> {
-        let mut timely = listing.backups.iter().filter(|backup| backup.kind == kind && backup.timely());
+    pub(super) fn of(source: &OfSource<'a>) -> Option<Self> {
+        let mut timely = source.backups.iter().copied().filter(|backup| backup.timely());
         let newest = timely.next()?;
-        let same = timely.filter(|backup| backup.id.name() == newest.id.name());
-        let usual = median(same.take(COMPARED).map(|backup| backup.summary.bytes).collect())?;
+        let usual = median(timely.take(COMPARED).map(|backup| backup.summary.bytes).collect())?;
         Some(Self { newest, usual })
     }
 

@@ -9,13 +9,19 @@ use aws_sdk_s3::types::{
 };
 use testing::faults::{Fault, Operation, Proxy, Times};
 use time::Duration;
-use vault::{Area, BackupId, Concern, Kind, Notice, Promise, Summary, Vault, Watch};
+use vault::{Area, BackupId, Concern, Expected, Kind, Notice, Promise, Standing, State, Summary, Vault, Watch};
 
 use crate::faulty::hurried;
 use crate::sample::{encrypted, environment, locked_vault, manifest, now, store};
 
 fn promise() -> Promise {
-    Promise { hours: [(Kind::Database, 3)].into(), lock_days: 1, drill_days: None, recovery_drill_days: None }
+    Promise {
+        hours: [(Kind::Database, 3)].into(),
+        ended: [].into(),
+        lock_days: 1,
+        drill_days: None,
+        recovery_drill_days: None,
+    }
 }
 
 /// A vault as `infra/vault.yaml` makes it: it locks for a day, and deletes after three.
@@ -70,7 +76,8 @@ async fn sound_vault_is_ok_and_every_lock_was_read() {
     assert!(watch.ok() && watch.notes.is_empty() && watch.counts.is_empty(), "{watch:#?}");
     assert_eq!((watch.versions, watch.locks_read), (3, 3));
     assert!(watch.stored_bytes > 6 && watch.last_day_bytes == watch.stored_bytes && watch.usual_day_bytes.is_none());
-    let [standing] = &watch.kinds[..] else { panic!("{:?}", watch.kinds) };
+    let [standing] = &watch.sources[..] else { panic!("{:?}", watch.sources) };
+    assert_eq!((standing.source.as_deref(), standing.state), (Some("shop"), State::Fresh));
     assert_eq!(standing.newest.as_ref().unwrap().backup, id.to_string());
     // Nobody has made any yet.
     assert_eq!((watch.last_drill, watch.last_recovery_drill), (None, None));
@@ -97,6 +104,107 @@ async fn empty_vault_and_a_newest_backup_that_is_too_old_are_late() {
 }
 
 #[tokio::test]
+async fn source_whose_backups_stop_is_late_though_another_goes_on() {
+    let vault = vault().await;
+    for (minutes, name) in [(-85, "shop"), (-30, "shop"), (-20, "accounts"), (100, "accounts")] {
+        store(&vault, &BackupId::new(now() + Duration::minutes(minutes), name).unwrap(), &[b"volume"]).await.unwrap();
+    }
+    let hourly = Promise { hours: [(Kind::Database, 1)].into(), ..promise() };
+    let seen = vault.watch(&hourly, now() + Duration::minutes(50), None).await.unwrap();
+    assert_wrong(&seen, &[(Concern::Late, "the newest backup of database shop is 1 hours old, and 1 are allowed: ")]);
+    assert!(
+        seen.wrong[0]
+            .what
+            .contains("HINT: If nobody backs it up any more, give its name to the parameter EndedSources")
+    );
+    let of = |source: &Standing| (source.source.clone().unwrap(), source.state, source.backups);
+    let found: Vec<_> = seen.sources.iter().map(of).collect();
+    assert!(found.contains(&("shop".to_owned(), State::Late, 2)), "{found:?}");
+    assert!(found.contains(&("accounts".to_owned(), State::Fresh, 2)) && seen.source_counts[&Kind::Database] == 2);
+    // Not of the two between which the other was backed up.
+    assert!(seen.notes.iter().all(|note| !note.what.contains("database shop from")), "{:#?}", seen.notes);
+    assert!((seen.oldest_seconds[&Kind::Database] - 80 * 60).abs() < 120, "{:?}", seen.oldest_seconds);
+}
+
+#[tokio::test]
+async fn source_that_ended_is_missed_until_it_is_named_or_its_lock_is_over_unless_it_was_the_last() {
+    let vault = vault().await;
+    let id = BackupId::new(now() - Duration::minutes(100), "old-shop").unwrap();
+    store(&vault, &id, &[b"volume"]).await.unwrap();
+    let at = |hours: i64, ended: &[&str]| {
+        let ended = ended.iter().map(|name| (*name).to_owned()).collect();
+        let (promise, vault) = (Promise { ended, ..promise() }, &vault);
+        async move { vault.watch(&promise, now() + Duration::hours(hours), None).await.unwrap() }
+    };
+    let late = (Concern::Late, "the newest backup of database old_shop is");
+    assert_wrong(&at(20, &[]).await, &[late]);
+    // Nothing else is backed up: then the kind is missed for ever, whatever ended.
+    assert_wrong(&at(40, &[]).await, &[late]);
+    let said = "no backup of kind database is to be seen but of what is said to have ended";
+    assert_wrong(&at(20, &["old-shop"]).await, &[(Concern::Late, said)]);
+
+    // Something else goes on.
+    store(&vault, &BackupId::new(now(), "shop").unwrap(), &[b"volume"]).await.unwrap();
+    let seen = vault.watch(&Promise { hours: [(Kind::Database, 1)].into(), ..promise() }, now(), None).await.unwrap();
+    assert_wrong(&seen, &[(Concern::Late, "the newest backup of database old_shop is 1 hours old")]);
+    let named = Promise { hours: [(Kind::Database, 1)].into(), ended: ["old-shop".to_owned()].into(), ..promise() };
+    let seen = vault.watch(&named, now(), None).await.unwrap();
+    assert!(seen.ok() && seen.notes.len() == 1, "{seen:#?}");
+    assert!(seen.notes[0].name == Concern::Ended && seen.notes[0].what.contains(&id.to_string()), "{:?}", seen.notes);
+    assert!(seen.oldest_seconds[&Kind::Database] < 60, "{:?}", seen.oldest_seconds);
+
+    // Who is named and comes back is told, for nobody would miss it when it goes again.
+    let wrongly = Promise { ended: ["shop".to_owned()].into(), hours: [(Kind::Database, 30)].into(), ..promise() };
+    let seen = vault.watch(&wrongly, now(), None).await.unwrap();
+    let words = "database shop is said to have ended, and is backed up";
+    assert!(seen.ok() && seen.notes.iter().any(|note| note.what.contains(words)), "{seen:#?}");
+}
+
+#[tokio::test]
+async fn source_is_no_longer_missed_when_its_lock_is_over() {
+    let vault = vault().await;
+    for name in ["shop", "accounts"] {
+        store(&vault, &BackupId::new(now(), name).unwrap(), &[b"volume"]).await.unwrap();
+    }
+    let listing = vault.list(None).await.unwrap();
+    let states = |hours: u32, lock_days: Option<u32>, later: i64| -> Vec<State> {
+        let expected = Expected { hours, lock_days, ended: &[].into() };
+        let now = now() + Duration::hours(later);
+        Standing::of_each(&listing, Kind::Database, expected, now).iter().map(|standing| standing.state).collect()
+    };
+    assert_eq!(states(3, Some(1), 2), [State::Fresh, State::Fresh]);
+    assert_eq!(states(3, Some(1), 26), [State::Late, State::Late]);
+    // Three hours and a day: one of the two is missed for ever, or nobody would be told that nothing is backed up at all.
+    let mut over = states(3, Some(1), 28);
+    over.sort_by_key(|state| *state == State::Ended);
+    assert_eq!(over, [State::Late, State::Ended]);
+    assert_eq!(states(3, None, 24 * 365), [State::Late, State::Late]);
+    let none =
+        Standing::of_each(&listing, Kind::Files, Expected { hours: 3, lock_days: None, ended: &[].into() }, now());
+    assert_eq!((none.len(), none[0].state, &none[0].source), (1, State::Missing, &None));
+}
+
+#[tokio::test]
+async fn many_made_up_sources_hide_none_that_was_there_before() {
+    let vault = vault().await;
+    store(&vault, &BackupId::new(now() - Duration::minutes(90), "shop").unwrap(), &[b"volume"]).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    for number in 0..60 {
+        let id = BackupId::new(now() - Duration::minutes(100), &format!("a-made-up-{number}")).unwrap();
+        store(&vault, &id, &[b"filler"]).await.unwrap();
+    }
+    let seen = vault.watch(&Promise { hours: [(Kind::Database, 1)].into(), ..promise() }, now(), None).await.unwrap();
+    assert_eq!((seen.count(Area::Late), seen.source_counts[&Kind::Database], seen.sources.len()), (61, 61, 50));
+    assert!(seen.wrong[0].what.contains("database shop is 1 hours old"), "{:#?}", seen.wrong[0]);
+    assert_eq!(seen.sources[0].source.as_deref(), Some("shop"));
+    let expected = Expected { hours: 1, lock_days: Some(1), ended: &[].into() };
+    let sources = vault.sources(Kind::Database, expected, now()).await.unwrap();
+    assert_eq!((sources.len(), sources[0].as_str()), (61, "shop"));
+    let named = Expected { ended: &(0..60).map(|number| format!("a-made-up-{number}")).collect(), ..expected };
+    assert_eq!(vault.sources(Kind::Database, named, now()).await.unwrap(), ["shop"]);
+}
+
+#[tokio::test]
 async fn pause_that_is_over_is_a_note() {
     let vault = vault().await;
     // As far apart as a key's time may be from S3's.
@@ -106,7 +214,7 @@ async fn pause_that_is_over_is_a_note() {
     let hourly = Promise { hours: [(Kind::Database, 0)].into(), ..promise() };
     let seen = vault.watch(&hourly, now() - Duration::hours(3), None).await.unwrap();
     assert!(seen.ok() && seen.notes.len() == 1, "{seen:#?}");
-    assert!(seen.notes[0].name == Concern::Gap && seen.notes[0].what.contains("no backup of kind database from"));
+    assert!(seen.notes[0].name == Concern::Gap && seen.notes[0].what.contains("no backup of database shop from"));
 }
 
 #[tokio::test]
@@ -140,7 +248,7 @@ async fn backup_in_progress_is_a_note_and_no_backup() {
     let [note] = &seen.notes[..] else { panic!("{:?}", seen.notes) };
     assert_eq!(note.name, Concern::Incomplete);
     assert!(note.what.contains(&under_way.to_string()) && note.what.contains("under way or failed"), "{}", note.what);
-    assert_eq!((seen.kinds[0].backups, &seen.kinds[0].newest.as_ref().unwrap().backup), (1, &id.to_string()));
+    assert_eq!((seen.sources[0].backups, &seen.sources[0].newest.as_ref().unwrap().backup), (1, &id.to_string()));
 }
 
 #[tokio::test]
@@ -150,7 +258,7 @@ async fn clock_that_is_wrong_is_told_and_makes_no_backup_younger() {
     let seen = watch(&vault).await;
     assert!(seen.wrong.iter().all(|notice| notice.name == Concern::TimeDisagrees), "{:#?}", seen.wrong);
     assert!(seen.wrong[0].what.contains("more than two hours from the time in its id"), "{}", seen.wrong[0].what);
-    assert_eq!(seen.kinds[0].newest.as_ref().unwrap().backup, id.to_string());
+    assert_eq!(seen.sources[0].newest.as_ref().unwrap().backup, id.to_string());
 
     // A summary's own word: so a forged one could keep the vault young for ever.
     let forged = BackupId::new(now() + Duration::seconds(5), "shop").unwrap();
@@ -216,7 +324,7 @@ async fn delete_marker_over_a_summary_and_a_second_version_are_told_and_hide_not
             (Concern::DeleteMarker, &deleted),
         ],
     );
-    assert_eq!((seen.kinds[0].backups, seen.versions, seen.locks_read), (1, 4, 4));
+    assert_eq!((seen.sources[0].backups, seen.versions, seen.locks_read), (1, 4, 4));
 }
 
 #[tokio::test]
@@ -245,14 +353,14 @@ async fn backup_of_another_size_than_usual_is_told() {
         store(&vault, &BackupId::new(now() - Duration::minutes(minutes), "shop").unwrap(), &[volume]).await.unwrap();
     }
     let seen = watch(&vault).await;
-    assert!(seen.ok() && (seen.size_ratios[&Kind::Database] - 0.52).abs() < 0.001, "{seen:#?}");
+    assert!(seen.ok() && (seen.size_ratios[&Kind::Database]["shop"] - 0.52).abs() < 0.001, "{seen:#?}");
     let small = BackupId::new(now(), "shop").unwrap();
     store(&vault, &small, &[&large[..2400]]).await.unwrap();
     let words = format!("backup {small} has 2400 bytes, and 5000 are usual");
     assert_wrong(&watch(&vault).await, &[(Concern::SizeChanged, &words)]);
-    // Another source's backups are not compared with these.
+    // Another source's backups are not compared with these, and hide nothing.
     store(&vault, &BackupId::new(now() + Duration::seconds(2), "other").unwrap(), &[b"x"]).await.unwrap();
-    assert!(watch(&vault).await.ok());
+    assert_wrong(&watch(&vault).await, &[(Concern::SizeChanged, &words)]);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 mod backup_command;
 mod cat;
 mod check;
+mod check_bad_input;
 mod choosing;
 mod command_line;
 mod cut_ciphertext;

@@ -2,6 +2,7 @@
 
 mod http;
 mod operation;
+pub mod replica;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

@@ -89,7 +89,7 @@ impl Response {
 }
 
 /// A head with its empty line, and what came behind it.
-async fn read_head(stream: &mut TcpStream) -> Result<Option<(String, Vec<u8>)>> {
+pub(super) async fn read_head(stream: &mut TcpStream) -> Result<Option<(String, Vec<u8>)>> {
     let mut bytes = Vec::with_capacity(4096);
     loop {
         if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {

@@ -15,9 +15,10 @@ def programs() -> Path:
 def say_as_known_here(vault: Path) -> None:
     """The local CloudFormation knows no AWS::IAM::RolePolicy. An AWS::IAM::Policy of one role is the same."""
     text = vault.read_text()
-    for known, here in (("    Type: AWS::IAM::RolePolicy\n", "    Type: AWS::IAM::Policy\n"),
-                        ("      RoleName: !Ref BreakGlass\n", "      Roles: [!Ref BreakGlass]\n")):
-        if text.count(known) != 1:
+    for known, here, times in (("    Type: AWS::IAM::RolePolicy\n", "    Type: AWS::IAM::Policy\n", 2),
+                               ("      RoleName: !Ref BreakGlass\n", "      Roles: [!Ref BreakGlass]\n", 1),
+                               ("      RoleName: !Ref Recovery\n", "      Roles: [!Ref Recovery]\n", 1)):
+        if text.count(known) != times:
             raise ValueError(f"{vault} has another shape than is known here: {known.strip()}")
         text = text.replace(known, here)
     vault.write_text(text)
@@ -34,18 +35,19 @@ def stage(folder: Path, variables: dict) -> Path:
 
 
 def stage_functions(folder: Path, name: str, code: str, staged_code: str, mark: str, variables: dict) -> None:
-    """Puts the programs of a template's functions where `staged_code` says, and `variables` behind `mark`."""
+    """Puts the programs of a template's functions where `staged_code` says, and `variables` behind each `mark`."""
     template = (CHECKOUT / name).read_text()
     for binary in re.findall(r"^ +Binary: (\S+)$", template, re.M):
         program = programs() / binary
         if not program.is_file():
             raise FileNotFoundError(f"{program} HINT: Run cargo build --workspace.")
         bootstrap = folder / binary / "bootstrap"
-        bootstrap.parent.mkdir()
+        # Two functions may run one program.
+        bootstrap.parent.mkdir(exist_ok=True)
         bootstrap.write_text(f"#!/bin/sh\nexec '{program}'\n")
         bootstrap.chmod(0o755)
         template = template.replace(code, staged_code.format(binary), 1)
-    if template.count(mark) != 1 or code in template:
+    if mark not in template or code in template:
         raise ValueError(f"{name} has another shape than is known here")
     indent = mark[:len(mark) - len(mark.lstrip())] + "    "
     added = "".join(f"{indent}{variable}: '{value}'\n" for variable, value in variables.items())

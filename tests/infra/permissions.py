@@ -16,10 +16,14 @@ RESTORE_KEY = f"arn:aws:kms:{REGION}:{APPLICATION}:key/33333333-3333-3333-3333-3
 RESTORE_SECRET = f"arn:aws:secretsmanager:{REGION}:{APPLICATION}:secret:shop-master-AbCdEf"
 WRAPPING_KEYS = f"arn:aws:secretsmanager:{REGION}:{APPLICATION}:secret:offsite-wrapping-keys-AbCdEf"
 OLDER_PASSWORDS = f"arn:aws:secretsmanager:{REGION}:{APPLICATION}:secret:older-passwords-AbCdEf"
+DRILL_SECRET = f"arn:aws:secretsmanager:{REGION}:{VAULT}:secret:drill-server-AbCdEf"
+DRILL_KEY = f"arn:aws:kms:{REGION}:{VAULT}:key/44444444-4444-4444-4444-444444444444"
 OTHER_SECRET = f"arn:aws:secretsmanager:{REGION}:{APPLICATION}:secret:payments-AbCdEf"
 # All that the application's template can give its roles.
 GIVEN = {"DatabaseSecretKey": SECRET_KEY, "RestoreSecret": RESTORE_SECRET, "RestoreSecretKey": RESTORE_KEY, "WrappingKeysSecret": WRAPPING_KEYS,
          "OlderBackupsBucket": OLDER, "OlderPasswordsSecret": OLDER_PASSWORDS, "AlarmTopic": TOPIC, "Vpc": "vpc-0a", "Subnets": "subnet-0a", "RouteTables": "rtb-0a"}
+# And all that the watch's can.
+GIVEN_TO_WATCH = {"DrillDatabaseSecret": DRILL_SECRET, "DrillDatabaseSecretKey": DRILL_KEY, "DrillSubnets": "subnet-0b", "DrillSecurityGroups": "sg-0b"}
 PLACES = {"vault": (VAULT, f"arn:aws:s3:::{BUCKET}"), "files": (APPLICATION, f"arn:aws:s3:::{FILES}"), "key": (VAULT, KEY),
           "secret-key": (APPLICATION, SECRET_KEY), "database-secret": (APPLICATION, DATABASE_SECRET),
           "restore-key": (APPLICATION, RESTORE_KEY), "restore-secret": (APPLICATION, RESTORE_SECRET),
@@ -30,16 +34,19 @@ PLACES = {"vault": (VAULT, f"arn:aws:s3:::{BUCKET}"), "files": (APPLICATION, f"a
           "network": (APPLICATION, f"arn:aws:ec2:{REGION}:{APPLICATION}:network-interface"),
           "vault-log": (VAULT, f"arn:aws:logs:{REGION}:{VAULT}:log-group:/aws/lambda"), "vault-topic": (VAULT, VAULT_TOPIC),
           "function-verify": (VAULT, f"arn:aws:lambda:{REGION}:{VAULT}:function:offsite-{ENVIRONMENT}-verify"),
+          "function-drill": (VAULT, f"arn:aws:lambda:{REGION}:{VAULT}:function:offsite-{ENVIRONMENT}-drill"),
+          "drill-secret": (VAULT, DRILL_SECRET), "drill-key": (VAULT, DRILL_KEY), "vault-network": (VAULT, f"arn:aws:ec2:{REGION}:{VAULT}:network-interface"),
           "topic": (APPLICATION, TOPIC), "queue": (APPLICATION, QUEUE),
           "wrapping-keys": (APPLICATION, WRAPPING_KEYS), "other-secret": (APPLICATION, OTHER_SECRET),
           "older": (APPLICATION, f"arn:aws:s3:::{OLDER}"), "older-passwords": (APPLICATION, OLDER_PASSWORDS)}
 ACCOUNTS = {"backup-database": APPLICATION, "backup-files": APPLICATION, "restore": APPLICATION, "schedules": APPLICATION,
             "application-admin": APPLICATION,
-            "vault-admin": VAULT, "deployer": VAULT, "break-glass": VAULT, "verify": VAULT, "verify-schedule": VAULT, "stranger": STRANGER}
+            "vault-admin": VAULT, "deployer": VAULT, "break-glass": VAULT, "recovery": VAULT, "verify": VAULT, "drill": VAULT,
+            "verify-schedule": VAULT, "stranger": STRANGER}
 # The roles of the application's stack, and the services that they are allowed something of.
 ROLES = ("backup-database", "backup-files", "restore", "schedules")
 # Those of the watch, in the vault's account.
-WATCHERS = ("verify", "verify-schedule")
+WATCHERS = ("verify", "drill", "verify-schedule")
 SERVICES = ("ec2", "kms", "lambda", "logs", "rds-db", "s3", "secretsmanager", "sns", "sqs")
 # Words of the column `how`, and the keys of the request that they set. None takes a key away.
 CIRCUMSTANCES = {
@@ -48,7 +55,8 @@ CIRCUMSTANCES = {
     "sse-c": {"s3:x-amz-server-side-encryption-customer-algorithm": "AES256"}, "sse": "s3:x-amz-server-side-encryption",
     "class": "s3:x-amz-storage-class", "mode": "s3:object-lock-mode", "days": "s3:object-lock-remaining-retention-days",
     "environment": "kms:EncryptionContext:offsite-environment", "via": "kms:ViaService",
-    "program": {"lambda:SourceFunctionArn": f"arn:aws:lambda:{REGION}:{APPLICATION}:function:offsite-restore"}}
+    "program": {"lambda:SourceFunctionArn": f"arn:aws:lambda:{REGION}:{APPLICATION}:function:offsite-restore"},
+    "drill-program": {"lambda:SourceFunctionArn": f"arn:aws:lambda:{REGION}:{VAULT}:function:offsite-{ENVIRONMENT}-drill"}}
 
 
 @dataclass(frozen=True)
@@ -90,15 +98,16 @@ class Policies:
         self.bucket, self.key = made["VaultPolicy"]["PolicyDocument"], made["Key"]["KeyPolicy"]
         roles = deployment.application({**GIVEN, **(application or {})}, change=change_roles).child("Roles")
         self.own = {role: deployment.role_policies(roles, role) for role in ROLES}
-        watch = deployment.verify()
+        watch = deployment.verify(GIVEN_TO_WATCH)
         self.own.update({role: deployment.role_policies(watch, role) for role in WATCHERS})
         self.own["break-glass"] = [made["BreakGlassPolicy"]["PolicyDocument"]]
+        self.own["recovery"] = [made["RecoveryPolicy"]["PolicyDocument"]]
 
     def of_resource(self, to: str):
         name = to.partition("/")[0]
-        if name in ("secret-key", "restore-key"):
+        if name in ("secret-key", "restore-key", "drill-key"):
             # As KMS makes a key that its account's policies decide on.
-            return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{APPLICATION}:root"},
+            return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{PLACES[name][0]}:root"},
                                                            "Action": "kms:*", "Resource": "*"}]}
         return {"vault": self.bucket, "key": self.key}.get(name)
 

@@ -48,7 +48,7 @@ def lifecycle(properties: dict) -> list:
     for rule in properties["LifecycleConfiguration"]["Rules"]:
         expiration = {"Days": rule["ExpirationInDays"]} if "ExpirationInDays" in rule else {"ExpiredObjectDeleteMarker": rule["ExpiredObjectDeleteMarker"]}
         others = {key: rule[key] for key in ("NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload") if key in rule}
-        rules.append({"ID": rule["Id"], "Status": rule["Status"], "Filter": {"Prefix": ""}, "Expiration": expiration, **others})
+        rules.append({"ID": rule["Id"], "Status": rule["Status"], "Filter": {"Prefix": rule.get("Prefix", "")}, "Expiration": expiration, **others})
     return rules
 
 

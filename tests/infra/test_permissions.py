@@ -12,13 +12,15 @@ FAVOURABLE = {
     "s3:PutObject": ["if-none-match", "part"], "s3:PutObjectRetention": ["mode=COMPLIANCE,days=100"],
     "s3:ListBucketVersions": ["prefix=production/"], "s3:ListBucket": ["prefix=production/"]}
 FITTING = {
-    "bucket": ["vault", "files", "older"], "key": ["key", "secret-key", "restore-key"],
-    "Secret": ["database-secret", "restore-secret", "wrapping-keys", "older-passwords", "other-secret"], "db-user": ["login/offsite"],
-    "function": ["function-backup-database", "function-backup-files", "function-restore", "function-verify"], "topic": ["topic", "vault-topic"], "queue": ["queue"],
+    "bucket": ["vault", "files", "older"], "key": ["key", "secret-key", "restore-key", "drill-key"],
+    "Secret": ["database-secret", "restore-secret", "wrapping-keys", "older-passwords", "other-secret", "drill-secret"], "db-user": ["login/offsite"],
+    "function": ["function-backup-database", "function-backup-files", "function-restore", "function-verify", "function-drill"], "topic": ["topic", "vault-topic"], "queue": ["queue"],
     "log-stream": [*(f"log/offsite-{name}:log-stream:x" for name in ("backup-database", "backup-files", "restore", "other")),
-                   "vault-log/offsite-production-verify:log-stream:x"],
-    "log-group": [*(f"log/offsite-{name}" for name in ("backup-database", "backup-files", "restore")), "vault-log/offsite-production-verify"], "network-interface": ["network/eni-1"],
-    "object": ["vault/production/database/x", "vault/production/files/x", "vault/production/x", "vault/staging/database/x", "vault/x", "files/x", "older/x"]}
+                   "vault-log/offsite-production-verify:log-stream:x", "vault-log/offsite-production-drill:log-stream:x"],
+    "log-group": [*(f"log/offsite-{name}" for name in ("backup-database", "backup-files", "restore")), "vault-log/offsite-production-verify", "vault-log/offsite-production-drill"],
+    "network-interface": ["network/eni-1", "vault-network/eni-1"],
+    "object": ["vault/production/database/x", "vault/production/files/x", "vault/production/x", "vault/production/drills/restore/x",
+               "vault/production/drills/recovery/x", "vault/staging/database/x", "vault/x", "files/x", "older/x"]}
 CHANGING = ("Write", "Permissions management", "Tagging")
 
 
@@ -74,10 +76,10 @@ class Permissions(unittest.TestCase):
             return [] if who.endswith("*") else ["*"]
         places = [to for kind in facts["resources"] for to in FITTING.get(kind, [])]
         # Its own account may give a role everything in that account, but what the vault's own policies refuse.
-        return [to for to in places if not who.endswith("*") or self.policies.of_resource(to) and permissions.place(to)[0] == permissions.VAULT]
+        return [to for to in places if not who.endswith("*") or to != "drill-key" and self.policies.of_resource(to) and permissions.place(to)[0] == permissions.VAULT]
 
     def favourable(self, action: str, to: str) -> list:
-        if to in ("secret-key", "restore-key"):
+        if to in ("secret-key", "restore-key", "drill-key"):
             return ["environment=production,via=secretsmanager"]
         if action.startswith("kms:"):
             return ["environment=production"]
@@ -93,7 +95,7 @@ class Permissions(unittest.TestCase):
 
     def test_whatever_is_missing_in_the_vaults_policies_is_noticed(self):
         concerned = {"bucket": [row for row in self.rows if row.to.startswith("vault")], "key": [row for row in self.rows if row.to == "key"],
-                     "break-glass": [row for row in self.rows if row.who == "break-glass"]}
+                     **{role: [row for row in self.rows if row.who == role] for role in ("break-glass", "recovery")}}
         self.assertEqual([], self.unnoticed(self.policies, concerned))
 
     def test_no_role_has_a_permission_to_spare(self):

@@ -25,16 +25,22 @@ class LockAndExpiry(unittest.TestCase):
 
     def test_each_choice_deletes_on_its_day_and_never_while_locked(self):
         for days, deleted in PAIRS.items():
-            expire, = (rule for rule in bucket(days)["LifecycleConfiguration"]["Rules"] if "ExpirationInDays" in rule)
-            noncurrent = expire["NoncurrentVersionExpiration"]["NoncurrentDays"]
-            self.assertEqual(deleted, expire["ExpirationInDays"] + noncurrent, days)
-            self.assertGreater(expire["ExpirationInDays"], int(days))
+            database, files, drills = (rule for rule in bucket(days)["LifecycleConfiguration"]["Rules"] if "ExpirationInDays" in rule)
+            for expire in (database, files):
+                noncurrent = expire["NoncurrentVersionExpiration"]["NoncurrentDays"]
+                self.assertEqual(deleted, expire["ExpirationInDays"] + noncurrent, days)
+                self.assertGreater(expire["ExpirationInDays"], int(days))
+            # The watch may be told to ask for a drill every 730 days, and is to see the last one until then.
+            longest = template("infra/verify.yaml")["Parameters"]["RecoveryDrillDays"]["MaxValue"]
+            self.assertGreater(drills["ExpirationInDays"], max(longest, int(days)))
 
-    def test_the_lifecycle_reaches_every_object_its_markers_and_unfinished_uploads(self):
-        expire, sweep = bucket("35")["LifecycleConfiguration"]["Rules"]
-        for rule in (expire, sweep):
+    def test_the_lifecycle_reaches_every_object_that_may_be_written_its_markers_and_unfinished_uploads(self):
+        *expiring, sweep = bucket("35")["LifecycleConfiguration"]["Rules"]
+        self.assertEqual([f"{ENVIRONMENT}/{area}/" for area in ("database", "files", "drills")], [rule["Prefix"] for rule in expiring])
+        self.assertNotIn("Prefix", sweep)
+        for rule in (*expiring, sweep):
             self.assertEqual("Enabled", rule["Status"])
-            self.assertFalse({"Prefix", "TagFilters", "ObjectSizeGreaterThan", "ObjectSizeLessThan"} & rule.keys())
+            self.assertFalse({"TagFilters", "ObjectSizeGreaterThan", "ObjectSizeLessThan"} & rule.keys())
         self.assertTrue(sweep["ExpiredObjectDeleteMarker"])
         self.assertEqual({"DaysAfterInitiation": 1}, sweep["AbortIncompleteMultipartUpload"])
         # S3 refuses a rule that has days and removes markers.
@@ -126,18 +132,20 @@ def names_in(text: str) -> set:
 
 
 class BreakGlass(unittest.TestCase):
-    def trust(self, **parameters) -> dict:
-        statement, = vault(parameters).resources()["BreakGlass"]["AssumeRolePolicyDocument"]["Statement"]
+    def trust(self, role: str, **parameters) -> dict:
+        statement, = vault(parameters).resources()[role]["AssumeRolePolicyDocument"]["Statement"]
         return statement
 
-    def test_it_asks_for_mfa_unless_somebody_is_named(self):
-        anyone = self.trust()
-        self.assertEqual({"AWS": f"arn:aws:iam::{VAULT}:root"}, anyone["Principal"])
-        self.assertEqual({"Bool": {"aws:MultiFactorAuthPresent": "true"}}, anyone["Condition"])
+    def test_it_asks_for_mfa_unless_somebody_is_named_and_so_does_the_recovery(self):
+        for role in ("BreakGlass", "Recovery"):
+            anyone = self.trust(role)
+            self.assertEqual({"AWS": f"arn:aws:iam::{VAULT}:root"}, anyone["Principal"])
+            self.assertEqual({"Bool": {"aws:MultiFactorAuthPresent": "true"}}, anyone["Condition"])
 
-    def test_only_who_is_named_may_take_it(self):
+    def test_only_who_is_named_may_take_them(self):
         named = f"arn:aws:iam::{VAULT}:role/security"
-        self.assertEqual({"AWS": named}, self.trust(BreakGlassPrincipal=named)["Principal"])
+        for role in ("BreakGlass", "Recovery"):
+            self.assertEqual({"AWS": named}, self.trust(role, BreakGlassPrincipal=named)["Principal"])
 
     def test_the_policies_know_it_by_its_name(self):
         stack = vault()

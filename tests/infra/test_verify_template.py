@@ -6,8 +6,14 @@ from deployment import APPLICATION, DEPLOYER, ENVIRONMENT, VAULT, VAULT_TOPIC, a
 
 # What the watch measures, by the alarm that tells of it.
 FOUND = {"BackupsLate": "Late", "BackupsTampered": "Tampered", "BackupsUnlocked": "Unlocked", "BackupsUnusual": "Unusual",
-         "BackupsOverdue": "Overdue", "BackupsUnread": "Unread"}
+         "BackupsOverdue": "Overdue", "BackupsUnread": "Unread", "DrillsAreDue": "DrillsDue"}
+# The server of the drills, and what belongs to it.
+DRILLS = {"DrillDatabaseSecret": f"arn:aws:secretsmanager:eu-west-1:{VAULT}:secret:drill-server-AbCdEf"}
 WEEK = 7 * 24 * 3600
+
+
+def function_seconds(function: dict) -> int:
+    return function["Timeout"]
 
 
 class Watch(unittest.TestCase):
@@ -20,7 +26,7 @@ class Watch(unittest.TestCase):
         self.assertEqual(("rate(1 hour)", '{"mode": "watch"}', "ENABLED"), (schedule["ScheduleExpression"], schedule["Target"]["Input"], schedule["State"]))
 
     def test_every_finding_is_told_and_silence_too(self):
-        self.assertEqual({*FOUND, "VerifyFailed", "WatchStopped", "DatabaseUnchecked", "FilesUnchecked"}, set(self.alarms))
+        self.assertEqual({*FOUND, "VerifyFailed", "WatchStopped", "DatabaseUnchecked", "FilesUnchecked", "DrillFailed"}, set(self.alarms))
         for name, metric in FOUND.items():
             alarm = self.alarms[name]
             self.assertEqual((metric, "Maximum", 1, "GreaterThanOrEqualToThreshold", "breaching"), tuple(
@@ -57,8 +63,8 @@ class Watch(unittest.TestCase):
     def test_every_alarm_and_a_failed_run_tell_the_vaults_topic(self):
         for alarm in self.alarms.values():
             self.assertEqual([VAULT_TOPIC], alarm["AlarmActions"])
-        on_failure, = self.stack.resources("AWS::Lambda::EventInvokeConfig").values()
-        self.assertEqual(VAULT_TOPIC, on_failure["DestinationConfig"]["OnFailure"]["Destination"])
+        on_failure = self.stack.resources("AWS::Lambda::EventInvokeConfig").values()
+        self.assertEqual([VAULT_TOPIC] * 2, [told["DestinationConfig"]["OnFailure"]["Destination"] for told in on_failure])
 
     def test_the_vaults_topic_lets_alarms_of_its_account_tell(self):
         statements = vault().resources()["AlarmsPolicy"]["PolicyDocument"]["Statement"]
@@ -70,15 +76,56 @@ class Watch(unittest.TestCase):
         self.assertEqual(self.stack.value("VerifyRole.Arn"), function["Role"])
         role = self.stack.resources()["VerifyRole"]["RoleName"]
         known = [statement for statement in vault().resources()["Key"]["KeyPolicy"]["Statement"] if statement["Sid"] == "VerifyBackups"]
-        self.assertEqual({"aws:PrincipalArn": f"arn:aws:iam::{VAULT}:role/{role}"}, known[0]["Condition"]["ArnEquals"])
+        drill = self.stack.resources()["DrillRole"]["RoleName"]
+        self.assertEqual([f"arn:aws:iam::{VAULT}:role/{name}" for name in (role, drill)], known[0]["Condition"]["ArnEquals"]["aws:PrincipalArn"])
         log = verify({"LogDays": "30"}).resources()["VerifyLog"]
         self.assertEqual((f"/aws/lambda/{function['FunctionName']}", "30"), (log["LogGroupName"], log["RetentionInDays"]))
         self.assertEqual(("provided.al2023", ["arm64"], 900), (function["Runtime"], function["Architectures"], function["Timeout"]))
 
     def test_function_is_told_what_was_promised(self):
-        given = {"LockDays": "90", "DatabaseHours": "7", "FilesHours": "0"}
+        given = {"LockDays": "90", "DatabaseHours": "7", "FilesHours": "0", "DrillDays": "9", "RecoveryDrillDays": "200"}
         variables = verify(given).resources()["Verify"]["Environment"]["Variables"]
-        self.assertEqual(("90", "7", "0", VAULT), tuple(variables[f"OFFSITE_{name}"] for name in ("LOCK_DAYS", "DATABASE_HOURS", "FILES_HOURS", "VAULT_OWNER")))
+        self.assertEqual(("90", "7", "0", VAULT, "9", "200"), tuple(variables[f"OFFSITE_{name}"] for name in (
+            "LOCK_DAYS", "DATABASE_HOURS", "FILES_HOURS", "VAULT_OWNER", "DRILL_DAYS", "RECOVERY_DRILL_DAYS")))
+        # Nobody who watches can log in anywhere.
+        self.assertFalse([name for name in variables if name.startswith("OFFSITE_DATABASE_SECRET")])
+
+    def test_each_kind_is_drilled_weekly_by_a_function_of_its_own(self):
+        stack = verify(DRILLS)
+        made = stack.resources()
+        for kind in ("Database", "Files"):
+            schedule = made[f"Drill{kind}Schedule"]
+            self.assertEqual(("rate(7 days)", f'{{"mode": "drill", "kind": "{kind.lower()}"}}'), (schedule["ScheduleExpression"], schedule["Target"]["Input"]))
+            self.assertEqual(stack.value("Drill.Arn"), schedule["Target"]["Arn"])
+        function = made["Drill"]
+        self.assertEqual(stack.value("DrillRole.Arn"), function["Role"])
+        self.assertEqual(f"/aws/lambda/{function['FunctionName']}", made["DrillLog"]["LogGroupName"])
+        self.assertEqual((DRILLS["DrillDatabaseSecret"], "false"), tuple(
+            function["Environment"]["Variables"][f"OFFSITE_{name}"] for name in ("DATABASE_SECRET", "DRILL_ON_SOURCE_SERVER")))
+        self.assertNotIn("VpcConfig", function)
+        slow = made["DrillSlow"]
+        self.assertEqual(("TimeToRecover", "Maximum", function_seconds(made["Verify"]) / 2), (slow["MetricName"], slow["Statistic"], slow["Threshold"]))
+        self.assertIn({"Name": "Function", "Value": "drill-database"}, slow["Dimensions"])
+
+    def test_nothing_is_drilled_that_is_not_there_or_has_no_server(self):
+        def drilled(**given):
+            return {name for name in verify(given).resources() if name.startswith("Drill") and name.endswith("Schedule")}
+
+        self.assertEqual({"DrillFilesSchedule"}, drilled())
+        self.assertEqual({"DrillDatabaseSchedule"}, drilled(**DRILLS, FilesHours="0"))
+        self.assertEqual(set(), drilled(**DRILLS, KmsKey=""))
+        self.assertNotIn("Drill", verify({"FilesHours": "0"}).resources())
+
+    def test_drill_enters_a_vpc_if_it_is_told_to(self):
+        entered = verify({**DRILLS, "DrillSubnets": "subnet-0a,subnet-0b", "DrillSecurityGroups": "sg-0c"}).resources()["Drill"]
+        self.assertEqual({"SubnetIds": ["subnet-0a", "subnet-0b"], "SecurityGroupIds": ["sg-0c"]}, entered["VpcConfig"])
+
+    def test_whoever_has_no_drill_must_say_so(self):
+        rules = template("infra/verify.yaml")["Rules"]
+        for given, fine in (({}, False), ({"DrillDays": "0"}, True), ({"DatabaseHours": "0"}, True), (DRILLS, True)):
+            self.assertEqual(fine, verify(given).resolve(rules["DrillOrSaidSo"]["Assertions"][0]["Assert"]), given)
+        for given, fine in (({}, True), ({"DrillSubnets": "subnet-0a"}, False), ({"DrillSubnets": "subnet-0a", "DrillSecurityGroups": "sg-0a"}, True)):
+            self.assertEqual(fine, verify(given).resolve(rules["DrillEntersByBoth"]["Assertions"][0]["Assert"]), given)
 
     def test_it_offers_the_vaults_choices_of_the_lock(self):
         watched, locked = (template(name)["Parameters"]["LockDays"] for name in ("infra/verify.yaml", "infra/vault.yaml"))

@@ -5,6 +5,7 @@
 mod backup;
 mod checksum;
 mod connect;
+mod drill;
 mod environment;
 mod error;
 mod failure;
@@ -28,6 +29,7 @@ mod watch;
 
 pub use backup::{Backup, ObjectVersion};
 pub use connect::Vault;
+pub use drill::Drill;
 pub use environment::{Environment, Kind};
 pub use error::{Candidate, Error};
 pub use hold::Hold;

@@ -41,7 +41,7 @@ impl Vault {
         self.put(&key, json.into(), "application/json", FailedAct::committing).await
     }
 
-    async fn put(
+    pub(crate) async fn put(
         &self,
         key: &str,
         body: Bytes,

@@ -18,6 +18,7 @@ use time::{Duration, OffsetDateTime};
 
 use crate::backup::{Backup, ObjectVersion};
 use crate::connect::Vault;
+use crate::drill::{self, Drill};
 use crate::environment::Kind;
 use crate::error::Error;
 use crate::layout;
@@ -41,7 +42,7 @@ pub struct Promise {
     pub ended: BTreeSet<String>,
     /// Days in which nothing that was written can be deleted.
     pub lock_days: u32,
-    /// Days from which the last restore drill is too long ago; `None` if none is asked for.
+    /// Days from which the last restore drill of a kind in `hours` is too long ago; `None` if none is asked for.
     pub drill_days: Option<u32>,
     /// The same of the drill with the escrow's private key.
     pub recovery_drill_days: Option<u32>,
@@ -75,7 +76,7 @@ pub struct Watch {
     pub last_day_bytes: u64,
     /// In such a time usually; `None` before there are enough days.
     pub usual_day_bytes: Option<u64>,
-    /// `None`: never.
+    /// The newest restore drill, of any kind; `None`: never.
     #[serde(with = "rfc3339::option")]
     pub last_drill: Option<OffsetDateTime>,
     /// `None`: never.
@@ -125,17 +126,18 @@ impl Vault {
             watch.versions = versions.len();
             watch.stored_bytes = versions.iter().map(|version| version.bytes).fold(0, u64::saturating_add);
             (watch.last_day_bytes, watch.usual_day_bytes) = (daily.last, daily.usual);
-            watch.last_drill = drills::last(&keys, self.environment(), drills::RESTORE);
-            watch.last_recovery_drill = drills::last(&keys, self.environment(), drills::RECOVERY);
+            let drilled = drill::last(&keys, self.environment());
+            watch.last_drill = drills::newest(&drilled, |drill| matches!(drill, Drill::Restore(_)));
+            watch.last_recovery_drill = drills::newest(&drilled, |drill| drill == Drill::Recovery);
+            drills::watch(&drilled, promise, now, &mut notices);
             let listing = self.watch_backups(keys, promise, now, &mut notices).await?;
-            watch_drills(&watch, promise, now, &mut notices);
             for (kind, hours) in &promise.hours {
                 let expected = Expected { hours: *hours, lock_days: Some(promise.lock_days), ended: &promise.ended };
                 schedule::watch(&listing, *kind, expected, now, &mut watch, &mut notices);
             }
             let locks = self.locks(&versions, promise.lock_days, until, &mut notices).await?;
             watch.locks_read = locks.read;
-            if let Some(Some(expiry)) = expiry {
+            if let Some(Some(expiry)) = &expiry {
                 watch_expiry(&versions, &locks, expiry, now, &mut notices);
             }
         }
@@ -211,7 +213,7 @@ impl Vault {
         listing.backups.sort_by(|one, other| other.id.cmp(&one.id));
         for (key, of_key) in keys {
             // A marker alone is what the lifecycle leaves for a day.
-            if !of_key.versions.is_empty() && drills::record(&key, self.environment()).is_none() {
+            if !of_key.versions.is_empty() && Drill::of(&key, self.environment()).is_none() {
                 notices.add(Concern::Unnamed, format!("{key}: {}", Problem::Stray));
             }
         }
@@ -251,43 +253,27 @@ fn watch_times(backup: &Backup, notices: &mut Notices) {
     }
 }
 
-fn watch_drills(watch: &Watch, promise: &Promise, now: OffsetDateTime, notices: &mut Notices) {
-    let drills = [
-        (Concern::DrillLate, "restore drill", promise.drill_days, watch.last_drill),
-        (
-            Concern::RecoveryDrillLate,
-            "drill with the escrow's private key",
-            promise.recovery_drill_days,
-            watch.last_recovery_drill,
-        ),
-    ];
-    for (concern, what, days, last) in drills {
-        let Some(days) = days else { continue };
-        match last.map(|last| (now - last).whole_days()) {
-            None => notices.add(concern, format!("there never was a {what}")),
-            Some(ago) if ago > i64::from(days) => {
-                notices.add(concern, format!("the last {what} was {ago} days ago, and {days} are allowed"));
-            }
-            Some(_) => {}
-        }
-    }
-}
-
 /// By folder, for a backup expires as a whole.
-fn watch_expiry(versions: &[ObjectVersion], locks: &Locks, expiry: Expiry, now: OffsetDateTime, notices: &mut Notices) {
-    let (now, overdue) = (now.unix_timestamp(), i64::from(expiry.overdue()) * DAY);
-    let mut folders: BTreeSet<&str> = BTreeSet::new();
+fn watch_expiry(
+    versions: &[ObjectVersion],
+    locks: &Locks,
+    expiry: &Expiry,
+    now: OffsetDateTime,
+    notices: &mut Notices,
+) {
+    let now = now.unix_timestamp();
+    let mut folders: BTreeMap<&str, u32> = BTreeMap::new();
     for (version, end) in versions.iter().zip(&locks.ends) {
+        let Some(days) = expiry.days(&version.key) else { continue };
         // One that was locked for longer is to be kept for longer.
         let held = end.is_some_and(|end| end > now - 2 * DAY);
-        if version.modified + overdue < now && !held {
-            folders.insert(version.key.rsplit_once('/').map_or(&version.key, |(folder, _)| folder));
+        if version.modified + i64::from(Expiry::overdue(days)) * DAY < now && !held {
+            folders.insert(version.key.rsplit_once('/').map_or(&version.key, |(folder, _)| folder), days);
         }
     }
-    for folder in folders {
+    for (folder, days) in folders {
         let what = format!(
-            "{folder}: is still there, and the bucket deletes after {} days. HINT: See whether the bucket's lifecycle rules are enabled.",
-            expiry.days
+            "{folder}: is still there, and the bucket deletes after {days} days. HINT: See whether the bucket's lifecycle rules are enabled."
         );
         notices.add(Concern::NotExpired, what);
     }

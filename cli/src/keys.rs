@@ -73,6 +73,6 @@ impl RecipientKeys {
     }
 }
 
-fn read(path: &PathBuf) -> Result<Zeroizing<String>> {
+pub(crate) fn read(path: &PathBuf) -> Result<Zeroizing<String>> {
     std::fs::read_to_string(path).map(Zeroizing::new).with_context(|| format!("read {}", path.display()))
 }

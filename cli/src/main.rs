@@ -42,6 +42,7 @@ enum Command {
     List(commands::list::List),
     Ls(commands::ls::Ls),
     Decrypt(commands::decrypt::Decrypt),
+    RecoveryDrill(commands::recovery_drill::RecoveryDrillCommand),
     /// Restore a backup.
     #[command(subcommand)]
     Restore(commands::restore::Restore),
@@ -90,6 +91,7 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
     let done = match command {
         Command::Status(status) => return status.run().await,
+        Command::RecoveryDrill(drill) => return drill.run().await,
         Command::Cat(cat) => cat.run().await,
         Command::Backup(backup) => backup.run().await,
         Command::Dump(dump) => dump.run().await,

@@ -1,9 +1,10 @@
 //! The function's settings: the only place that reads its environment.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-use lambda_host::{KeySettings, Variables, VaultSettings};
+use lambda_host::{DatabaseSettings, KeySettings, Variables, VaultSettings};
 use vault::{Kind, Promise};
 
 /// What the template's parameters say.
@@ -13,6 +14,14 @@ pub(crate) struct Config {
     pub(crate) promise: Promise,
     /// Stored bytes of a backup that are checked at once; those of a larger one on the days after.
     pub(crate) check_bytes: u64,
+    /// The server of the drills.
+    database: Option<DatabaseSettings>,
+    /// Whether it may have a database of the source's name.
+    pub(crate) drill_on_source_server: bool,
+    /// What drills ask of a restored database: statements by their names.
+    pub(crate) drill_checks: BTreeMap<String, String>,
+    /// How long an answer may take.
+    pub(crate) drill_check_timeout: Option<Duration>,
 }
 
 /// As the template's parameter CheckGiB.
@@ -28,6 +37,11 @@ impl Config {
                 limits.insert(kind, hours);
             }
         }
+        let checks =
+            variables.optional("OFFSITE_DRILL_CHECKS").map(serde_json::from_str).transpose().context(
+                "the environment variable OFFSITE_DRILL_CHECKS is no JSON map of names to statements of SQL",
+            )?;
+        let days = |name| anyhow::Ok(variables.parsed(name)?.filter(|days| *days > 0));
         let lock_days = variables.parsed("OFFSITE_LOCK_DAYS")?;
         let ended = variables.optional("OFFSITE_ENDED_SOURCES").unwrap_or_default();
         Ok(Self {
@@ -40,10 +54,27 @@ impl Config {
                 lock_days: lock_days.context(
                     "the environment variable OFFSITE_LOCK_DAYS is not set. HINT: The template sets it from its parameters.",
                 )?,
-                drill_days: variables.parsed("OFFSITE_DRILL_DAYS")?,
-                recovery_drill_days: variables.parsed("OFFSITE_RECOVERY_DRILL_DAYS")?,
+                // 0 says that none is asked for.
+                drill_days: days("OFFSITE_DRILL_DAYS")?,
+                recovery_drill_days: days("OFFSITE_RECOVERY_DRILL_DAYS")?,
             },
+            database: DatabaseSettings::are_there(variables)
+                .then(|| DatabaseSettings::from_variables(variables))
+                .transpose()?,
+            drill_on_source_server: variables.flag("OFFSITE_DRILL_ON_SOURCE_SERVER")?.unwrap_or(false),
+            drill_checks: checks.unwrap_or_default(),
+            drill_check_timeout: variables.parsed("OFFSITE_DRILL_CHECK_SECONDS")?.map(Duration::from_secs),
         })
+    }
+
+    /// The server that a database is drilled on.
+    ///
+    /// # Errors
+    /// If the stack has none.
+    pub(crate) fn database(&self) -> Result<&DatabaseSettings> {
+        self.database.as_ref().context(
+            "no server is configured on which a database could be restored. HINT: Give the stack of the watch the parameter DrillDatabaseSecret.",
+        )
     }
 }
 
@@ -73,5 +104,18 @@ mod tests {
         assert!(missing.contains("OFFSITE_LOCK_DAYS"), "{missing}");
         let malformed = format!("{:#}", config(&[("OFFSITE_LOCK_DAYS", "35 days")]).err().unwrap());
         assert!(malformed.contains("OFFSITE_LOCK_DAYS") && malformed.contains("35 days"), "{malformed}");
+        let checks = [("OFFSITE_LOCK_DAYS", "35"), ("OFFSITE_DRILL_CHECKS", "SELECT true")];
+        let malformed = format!("{:#}", config(&checks).err().unwrap());
+        assert!(malformed.contains("OFFSITE_DRILL_CHECKS is no JSON map"), "{malformed}");
+    }
+
+    #[test]
+    fn drill_is_asked_for_unless_its_days_are_none() {
+        let days = [("OFFSITE_LOCK_DAYS", "35"), ("OFFSITE_DRILL_DAYS", "10"), ("OFFSITE_RECOVERY_DRILL_DAYS", "0")];
+        let config = config(&days).unwrap();
+        assert_eq!((config.promise.drill_days, config.promise.recovery_drill_days), (Some(10), None));
+        let error = config.database().err().unwrap().to_string();
+        assert!(error.contains("DrillDatabaseSecret"), "{error}");
+        assert!(!config.drill_on_source_server && config.drill_checks.is_empty());
     }
 }

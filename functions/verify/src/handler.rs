@@ -1,15 +1,16 @@
 //! An invocation: event → one look → report.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use lambda_host::{Metric, Variables};
 use lambda_runtime::LambdaEvent;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
-use vault::BackupChoice;
+use vault::{BackupChoice, Kind};
 
 use crate::check;
 use crate::config::Config;
-use crate::event::Event;
+use crate::drill;
+use crate::event::{self, Event};
 use crate::watch;
 
 /// What a run answers.
@@ -28,6 +29,8 @@ pub(crate) struct Response {
 enum Report {
     Watch(Box<watch::Report>),
     Check(Box<check::Report>),
+    DrilledDatabase(Box<pipeline::DatabaseDrillReport>),
+    DrilledFiles(Box<pipeline::FilesDrillReport>),
 }
 
 impl Response {
@@ -36,6 +39,11 @@ impl Response {
         match &self.report {
             Report::Watch(report) => report.counted(),
             Report::Check(report) => report.counted(),
+            Report::DrilledDatabase(report) => vec![
+                (Metric::TimeToRecover, report.recovery_seconds.ceil() as u64),
+                (Metric::Rows, report.restore.restored.rows),
+            ],
+            Report::DrilledFiles(report) => vec![(Metric::Files, report.files), (Metric::SourceBytes, report.bytes)],
         }
     }
 }
@@ -46,7 +54,7 @@ pub(crate) async fn handle(
     variables: &Variables,
 ) -> Result<Response> {
     let LambdaEvent { payload, context } = event;
-    let event = Event::deserialize(&payload).context("the event")?;
+    let event = event::read(&payload)?;
     let alarms = lambda_host::unheard(aws, variables).await;
     let config = Config::from_variables(variables)?;
     let end = lambda_host::end_of(&context);
@@ -56,6 +64,10 @@ pub(crate) async fn handle(
             let backup = BackupChoice { source, ..backup.into() };
             Report::Check(Box::new(check::run(kind, backup, &config, aws, end).await?))
         }
+        Event::Drill(event) if event.kind == Kind::Database => {
+            Report::DrilledDatabase(Box::new(drill::database(event, &config, aws, end).await?))
+        }
+        Event::Drill(event) => Report::DrilledFiles(Box::new(drill::files(event, &config, aws, end).await?)),
     };
     let response = Response { report, alarms, peak_memory_bytes: lambda_host::peak_resident_bytes() };
     tracing::info!(report = serde_json::to_string(&response)?, "looked");

@@ -2,6 +2,7 @@
 
 mod check;
 mod config;
+mod drill;
 mod event;
 mod handler;
 mod watch;

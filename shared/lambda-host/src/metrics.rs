@@ -45,6 +45,8 @@ pub enum Metric {
     Unread,
     /// Drills that are due.
     DrillsDue,
+    /// From the choice of a backup to a database that could be used, in a drill.
+    TimeToRecover,
 }
 
 impl Metric {
@@ -65,13 +67,14 @@ impl Metric {
             Self::Overdue => "Overdue",
             Self::Unread => "Unread",
             Self::DrillsDue => "DrillsDue",
+            Self::TimeToRecover => "TimeToRecover",
         }
     }
 
     fn unit(self) -> &'static str {
         match self {
             Self::SourceBytes | Self::StoredBytes => "Bytes",
-            Self::DatabaseAge | Self::FilesAge => "Seconds",
+            Self::DatabaseAge | Self::FilesAge | Self::TimeToRecover => "Seconds",
             _ => "Count",
         }
     }

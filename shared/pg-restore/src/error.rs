@@ -225,6 +225,40 @@ pub enum Error {
         /// All tables that differ.
         differences: Vec<Difference>,
     },
+    /// The login data of a drill lead to the source's database. Nothing was touched.
+    #[error(
+        "the drill's login data name database {database}, which is what was backed up: they may be the application's own \
+         HINT: Give the drill a server and a login of its own, and let its secret name another database, such as postgres; it is not restored into."
+    )]
+    DrillOnSource {
+        /// The source's name.
+        database: String,
+    },
+    /// The server of a drill may be the source's. Nothing was touched.
+    #[error(
+        "the drill's server has a database {database}, as the source's has: it may be the source's own \
+         HINT: Give the drill a server of its own, or say by the parameter DrillOnSourceServer that this one is meant; the drill changes no database but its own."
+    )]
+    DrillOnSourceServer {
+        /// The source's name.
+        database: String,
+    },
+    /// What a drill restored isn't all what was backed up.
+    #[error("what the drill restored differs from what was backed up:{}{}{} HINT: Restore on a server of the source's major version; if it differs there, too, keep the backup and report it.", list(.differences), more(*.unnamed), uncompared(.not_compared))]
+    DrillDiffers {
+        /// The first differences, by name.
+        differences: Vec<String>,
+        /// How many more there are.
+        unnamed: u64,
+        /// What could not be read back, and why.
+        not_compared: Vec<String>,
+    },
+    /// The restored database is not as its owner expects it to be.
+    #[error("the restored database fails {} of the drill's checks: {} HINT: All that was backed up came back equal. Look whether the source fails them, too.", failed.len(), failed.join("; "))]
+    ChecksFailed {
+        /// Each by its name, and why.
+        failed: Vec<String>,
+    },
     /// Given up by [`crate::RestoreOptions::deadline`] or [`crate::RestoreOptions::cancel`].
     #[error("the restore was given up because {reason}{}", if *.reason == OUT_OF_TIME { MORE_TIME } else { "" })]
     GivenUp {
@@ -350,6 +384,14 @@ fn some(numbers: &[u32]) -> String {
 fn roles_hint(missing: &[Missing]) -> &'static str {
     let role = missing.iter().any(|missing| matches!(missing, Missing::Role(_)));
     if role { " HINT: `offsite roles` prints the SQL that makes the roles of a backup." } else { "" }
+}
+
+fn more(unnamed: u64) -> String {
+    if unnamed == 0 { String::new() } else { format!("; and {unnamed} more") }
+}
+
+fn uncompared(what: &[String]) -> String {
+    if what.is_empty() { String::new() } else { format!("; not compared:{}", list(what)) }
 }
 
 fn list<T: fmt::Display>(items: &[T]) -> String {

@@ -8,6 +8,7 @@ mod apply;
 mod choice;
 mod compare;
 mod crew;
+mod drill;
 mod edit;
 mod error;
 mod estimate;
@@ -30,6 +31,7 @@ mod target;
 mod totals;
 
 pub use choice::{Choice, Content, OnConflict, RenamedRole};
+pub use drill::{DrillCheck, DrillOptions, DrillReport, PassedCheck, drill};
 pub use error::{Difference, Error, Missing};
 pub use estimate::Extent;
 pub use existing::restore_into_existing;

@@ -62,6 +62,11 @@ impl Scratch {
         creating.await.map_err(|_| Error::Interrupted)?
     }
 
+    /// One that this run saw created and named.
+    pub(crate) fn adopt(maintenance: ConnectOptions, name: String) -> Self {
+        Self { maintenance, name, oid: 0, exists: true }
+    }
+
     /// How to connect to it.
     pub(crate) fn options(&self) -> ConnectOptions {
         self.maintenance.clone().with_dbname(&self.name)
@@ -108,6 +113,12 @@ impl Scratch {
         }
     }
 
+    /// Drops it when it has served.
+    pub(crate) async fn remove(mut self) -> Result<(), Error> {
+        self.exists = false;
+        drop_database(&self.maintenance, &self.name).await
+    }
+
     /// Drops it because of `cause`, which is returned; or what is worse, if that fails.
     pub(crate) async fn discard(mut self, cause: Error) -> Error {
         self.exists = false;
@@ -136,7 +147,7 @@ impl Drop for Scratch {
     }
 }
 
-async fn drop_database(maintenance: &ConnectOptions, name: &str) -> Result<(), Error> {
+pub(crate) async fn drop_database(maintenance: &ConnectOptions, name: &str) -> Result<(), Error> {
     let (mut attempt, mut force) = (1, " WITH (FORCE)");
     loop {
         let dropped = async {

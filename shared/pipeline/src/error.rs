@@ -204,6 +204,61 @@ pub enum Error {
         /// The backup's id.
         backup: String,
     },
+    /// A drill did all that it has to, and the vault does not know of it.
+    #[error(
+        "the drill succeeded, but no record of it could be left in the vault, so the watch goes on to ask for one HINT: Whoever drills needs s3:PutObject for the environment's drills/; the stacks of infra/vault.yaml and infra/verify.yaml give it to the roles that they make."
+    )]
+    NotRecorded {
+        /// The vault's error.
+        #[source]
+        source: vault::Error,
+    },
+    /// The vault has no backup that a private key could open.
+    #[error(
+        "bucket {bucket} has no whole backup of this environment, so the private key proves nothing HINT: Back up first; `offsite list` shows what is there."
+    )]
+    NothingToRecover {
+        /// The vault's bucket.
+        bucket: String,
+    },
+    /// The private key does not open all of the newest backups.
+    #[error(
+        "the private key opens {opened} of the {} newest backups: {}. HINT: See which public key RsaRecipients of the application's stack holds, and find its private key. If it is lost, make a new pair and back up: what is there opens with the KMS key only.",
+        opened + failed.len(), failed.join("; ")
+    )]
+    NotRecoverable {
+        /// Backups that it opened.
+        opened: usize,
+        /// The others, and why not.
+        failed: Vec<String>,
+    },
+    /// Every file is larger than what a drill may restore.
+    #[error(
+        "no file that was drawn from backup {backup} fits into the {bytes} bytes that the drill may restore HINT: Say more `sample_bytes`, and give the function as much temporary storage."
+    )]
+    NoSample {
+        /// The backup's id.
+        backup: String,
+        /// The most that may be restored.
+        bytes: u64,
+    },
+    /// What a drill restored is not what was backed up.
+    #[error(
+        "the drill of backup {backup} did not bring its files back: {what}. HINT: Restore another backup, and keep this one for examination."
+    )]
+    FilesDiffer {
+        /// The backup's id.
+        backup: String,
+        /// Which files, and how many.
+        what: String,
+    },
+    /// The folder that a drill restores into.
+    #[error("make or delete a folder for temporary files")]
+    Scratch {
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// The time is up.
     #[error(
         "{act} was not finished {} s before the function's end, so everything was cancelled and nothing published. HINT: Give the function more memory, with which its speed grows, and its full 15 minutes.",

@@ -49,14 +49,10 @@ impl DatabaseRestore<'_> {
             return Err(Error::NoTarget);
         }
         let (backup, manifest, source) = self.deadline.reading(self.open()).await??;
+        let options = self.prepared(&manifest);
         let name = self.into.unwrap_or_else(|| manifest.source.name.clone());
         tracing::info!(backup = %backup.id, into = name, bytes = manifest.bytes(), "the restore begins");
         let target = Target { options: self.target.clone(), name };
-        let mut options = self.options;
-        options.extent = extent(&manifest);
-        // The restore itself keeps the deadline: it drops what it created before it answers.
-        options.deadline = self.deadline.publish_by();
-        options.describe = Some(Arc::new(AsDumped));
         let restored = if existing {
             pg_restore::restore_into_existing(target, source, options).await?
         } else {
@@ -65,8 +61,18 @@ impl DatabaseRestore<'_> {
         Ok(DatabaseRestoreReport::of(&backup, &manifest, restored, clock.elapsed()))
     }
 
+    /// The options, with what the manifest tells.
+    pub(crate) fn prepared(&self, manifest: &Manifest) -> RestoreOptions {
+        let mut options = self.options.clone();
+        options.extent = extent(manifest);
+        // The restore itself keeps the deadline: it drops what it created before it answers.
+        options.deadline = self.deadline.publish_by();
+        options.describe = Some(Arc::new(AsDumped));
+        options
+    }
+
     /// Finds the backup and verifies its manifest and the ends of its volumes, before anything is changed.
-    async fn open(&self) -> Result<(Backup, Manifest, StoredSections), Error> {
+    pub(crate) async fn open(&self) -> Result<(Backup, Manifest, StoredSections), Error> {
         let (backup, manifest) = manifest::find(self.vault, self.identities, Kind::Database, &self.backup).await?;
         // Before an existing database is changed, everything is read once to be verified.
         let times = if self.options.choice.existing { 2 } else { 1 };

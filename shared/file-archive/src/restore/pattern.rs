@@ -1,6 +1,9 @@
 //! Which files: by key, prefix or pattern.
 
+use std::collections::BTreeSet;
+use std::ops::Bound::Included;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// Which files of a backup.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,6 +15,8 @@ pub enum Selection {
     Prefix(String),
     /// This key.
     Key(String),
+    /// These keys, of which there may be many.
+    Keys(Arc<BTreeSet<String>>),
     /// Keys that the pattern describes from beginning to end.
     Pattern(Pattern),
     /// What any of these selects.
@@ -36,6 +41,7 @@ impl Selection {
             Self::All => true,
             Self::Prefix(prefix) => key.starts_with(prefix.as_str()),
             Self::Key(exactly) => key == exactly,
+            Self::Keys(these) => these.contains(key),
             Self::Pattern(pattern) => pattern.matches(key),
             Self::AnyOf(selections) => selections.iter().any(|selection| selection.matches(key)),
         }
@@ -47,6 +53,9 @@ impl Selection {
             Self::All | Self::Pattern(_) => true,
             Self::Prefix(prefix) => {
                 last >= prefix.as_str() && (first <= prefix.as_str() || first.starts_with(prefix.as_str()))
+            }
+            Self::Keys(these) => {
+                first <= last && these.range::<str, _>((Included(first), Included(last))).next().is_some()
             }
             Self::Key(exactly) => first <= exactly.as_str() && exactly.as_str() <= last,
             Self::AnyOf(selections) => selections.iter().any(|selection| selection.reaches(first, last)),

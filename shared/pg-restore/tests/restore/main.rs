@@ -4,6 +4,7 @@
 mod backup;
 mod cancelled;
 mod database;
+mod drill;
 mod encodings;
 mod equality;
 mod existing;

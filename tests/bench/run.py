@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Speed and memory of the backups, against what does the same without us, on one machine in one run.
 
-    run.py [speed] [memory] [schema] [partitions] [dump] [restore] [widerestore] [files] [objects] [large]
+    run.py [speed] [memory] [schema] [partitions] [dump] [restore] [widerestore] [drill] [files] [objects] [large]
            [localstack]      all without a word
 
 speed   ours and two pipelines in turn, over the same database (pgbench and a text-heavy table) into the same vault, as
@@ -13,6 +13,7 @@ dump    `offsite dump` by one job and by as many as there are processors, and pg
 restore the restore of a database of 1 GiB (or BENCH_RESTORE_GIB) with indexes and foreign keys, restoring by hand, and pg_restore by
         as many jobs, in turn, each with ANALYZE at its end: wall time, CPU time of the client, memory.
 widerestore  the peak of the restore's memory over rows of 16 and of 100 MiB as text.
+drill   the drill of the database of `restore`: the time of reading back and comparing as a part of the time to recover; its memory.
 files   the backup of 2,000 files (1 GiB), the older way in Python, and the least that has to be done (the same GETs, and as many
         bytes put), in turn: wall time, CPU time, memory. Their server is 30 ms away, as S3 is, and as fast as memory: there
         processors bound a backup. Then once more without the older way, with the bandwidth that AWS Lambda gives to a function.
@@ -30,6 +31,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "local")]
+import drill  # noqa: E402
 import dump  # noqa: E402
 import files  # noqa: E402
 import function  # noqa: E402
@@ -116,7 +118,7 @@ def memory(stack):
 
 def main():
     parts = {"speed": speed, "memory": memory, "schema": dump.schema, "partitions": dump.partitions, "dump": dump.dump,
-             "restore": restore.restore, "widerestore": restore.restore_memory,
+             "restore": restore.restore, "widerestore": restore.restore_memory, "drill": drill.drill,
              "files": files.files, "objects": files.objects, "large": files.large, "localstack": files.localstack}
     chosen = sys.argv[1:] or list(parts)
     if set(chosen) - set(parts):

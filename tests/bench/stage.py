@@ -23,7 +23,7 @@ def build():
     """The function's program, as it is deployed."""
     folder = pinned.venv("cargo-lambda", say)
     environment = {**os.environ, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "CARGO_LAMBDA_COMPILER": "cargo"}
-    subprocess.run(["cargo", "lambda", "build", "--release", "--bin", "backup-database", "--bin", "restore"],
+    subprocess.run(["cargo", "lambda", "build", "--release", "--bin", "backup-database", "--bin", "restore", "--bin", "verify"],
                    cwd=place.CHECKOUT, env=environment, check=True)
     return str(place.CHECKOUT / "target/lambda/backup-database/bootstrap")
 

@@ -46,7 +46,7 @@ class Watch(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.name = f"offsite-{site.environment}-verify"
+        cls.name, cls.driller = f"offsite-{site.environment}-verify", f"offsite-{site.environment}-drill"
         cls.vault = variables(cls.name)["OFFSITE_VAULT_BUCKET"]
         # The vault's policy refuses connections without TLS, of which there is none here.
         policy = site.aws["s3"].get_bucket_policy(Bucket=cls.vault)["Policy"]
@@ -58,9 +58,12 @@ class Watch(unittest.TestCase):
         expire = {"ID": "Expire", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 2}, "NoncurrentVersionExpiration": {"NoncurrentDays": 1}}
         site.aws["s3"].put_bucket_lifecycle_configuration(Bucket=cls.vault, LifecycleConfiguration={"Rules": [expire]})
 
-    def run_as(self, event: dict) -> dict:
-        answer = site.aws["lambda"].invoke(FunctionName=self.name, Payload=json.dumps(event))
+    def run_as(self, event: dict, function: str = "") -> dict:
+        answer = site.aws["lambda"].invoke(FunctionName=function or self.name, Payload=json.dumps(event))
         return json.load(io.TextIOWrapper(answer["Payload"]))
+
+    def drill(self, event: dict) -> dict:
+        return self.run_as(event, self.driller)
 
     def look(self) -> dict:
         report = self.run_as({"mode": "watch"})
@@ -105,7 +108,7 @@ class Watch(unittest.TestCase):
         self.assertEqual({"watch", "check-database", "check-files"}, set(measured))
         alarms = [alarm for page in client("cloudwatch").get_paginator("describe_alarms").paginate() for alarm in page["MetricAlarms"]
                   if alarm["AlarmName"].startswith(f"offsite-{site.environment}-")]
-        self.assertEqual(10, len(alarms))
+        self.assertEqual(12, len(alarms))
         for alarm in alarms:
             dimensions = {dimension["Name"]: dimension["Value"] for dimension in alarm["Dimensions"]}
             if alarm["Namespace"] == "Offsite":
@@ -113,7 +116,23 @@ class Watch(unittest.TestCase):
                 self.assertIn(alarm["MetricName"], line)
                 self.assertEqual(dimensions, {name: line[name] for name in dimensions}, alarm["AlarmName"])
             else:
-                self.assertEqual({"FunctionName": self.name}, dimensions)
+                self.assertIn(dimensions, [{"FunctionName": name} for name in (self.name, self.driller)])
+
+    def test_what_is_backed_up_is_drilled_and_recorded_with_the_rights_of_the_role(self):
+        drill = {"mode": "drill", "kind": "files"}
+        self.assertEqual(site.invoke("backup-files", {}).get("status"), "ok")
+        report = self.drill(drill)
+        self.assertEqual("ok", report.get("status"), report)
+        self.assertTrue(report["record"].startswith(f"{site.environment}/drills/restore/files/"), report)
+        self.assertIsNotNone(self.look()["last_drill"])
+        document = site.aws["iam"].get_role_policy(RoleName=self.driller, PolicyName="drill")["PolicyDocument"]
+        lacking = copy.deepcopy(document)
+        lacking["Statement"] = [left for left in lacking["Statement"] if left["Sid"] != "RecordDrills"]
+        site.aws["iam"].put_role_policy(RoleName=self.driller, PolicyName="drill", PolicyDocument=json.dumps(lacking))
+        try:
+            self.assertIn("the drill succeeded, but no record of it could be left", self.drill(drill)["errorMessage"])
+        finally:
+            site.aws["iam"].put_role_policy(RoleName=self.driller, PolicyName="drill", PolicyDocument=json.dumps(document))
 
 
 if __name__ == "__main__":

@@ -134,7 +134,7 @@ def deployer_configures(place):
     rules = s3.get_bucket_lifecycle_configuration(Bucket=place.bucket)["Rules"]
     s3.put_bucket_lifecycle_configuration(Bucket=place.bucket, LifecycleConfiguration={"Rules": rules})
     # The lifecycle of a day's lock: current for two days, and gone one later.
-    expire, = (rule for rule in rules if rule["ID"] == "Expire")
+    expire, = (rule for rule in rules if rule["ID"] == "ExpireDatabase")
     equal("days until a version is noncurrent", expire["Expiration"]["Days"], 2)
     equal("days until it is deleted then", expire["NoncurrentVersionExpiration"]["NoncurrentDays"], 1)
 

@@ -46,7 +46,7 @@ pub struct DrillReport {
     pub checks: Vec<PassedCheck>,
     /// Databases of drills that were killed, which this one dropped.
     pub dropped_leftovers: Vec<String>,
-    /// From the first connection to a database that is there, with its indexes and statistics, and could be used.
+    /// Until a database was there, with its indexes and statistics, that could be used; what comparing took is not in it.
     pub restore_seconds: f64,
     /// Reading everything back and comparing it, and the checks.
     pub proving_seconds: f64,
@@ -64,9 +64,9 @@ pub async fn drill(
     options: RestoreOptions,
     drill: DrillOptions,
 ) -> Result<DrillReport, Error> {
-    let clock = Instant::now();
     let place = DrillServer::open(server, &source.database().name, drill.on_source_server).await?;
     let dropped_leftovers = place.drop_leftovers().await?;
+    let clock = Instant::now();
     let (stop, target) =
         (options.clone(), Target { options: place.maintenance().clone(), name: place.name().to_owned() });
     let restored = restore_into_new(target, source, options).await?;

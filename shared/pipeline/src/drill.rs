@@ -51,6 +51,11 @@ pub(crate) async fn record<F: Serialize + Sync>(
     write(vault, drill, &manifest.source.name, &record).await
 }
 
+/// To a millisecond.
+pub(crate) fn rounded(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
+}
+
 /// Leaves a record in the vault; its key.
 pub(crate) async fn write(
     vault: &Vault,

@@ -115,9 +115,9 @@ impl DatabaseDrill<'_> {
         let mut report = DatabaseDrillReport {
             status: "ok",
             kind: Kind::Database,
-            recovery_seconds: opened + drilled.restore_seconds,
-            proving_seconds: drilled.proving_seconds,
-            limit_seconds: self.limit.map(|limit| limit.as_secs_f64()),
+            recovery_seconds: drill::rounded(opened + drilled.restore_seconds),
+            proving_seconds: drill::rounded(drilled.proving_seconds),
+            limit_seconds: self.limit.map(|limit| drill::rounded(limit.as_secs_f64())),
             checks: drilled.checks,
             dropped_leftovers: drilled.dropped_leftovers,
             restore,
@@ -136,7 +136,7 @@ impl DatabaseDrill<'_> {
             not_in_backup: report.restore.not_in_backup.len(),
         };
         report.record = drill::record(vault, &backup, &manifest, took, figures).await?;
-        report.seconds = clock.elapsed().as_secs_f64();
+        report.seconds = drill::rounded(clock.elapsed().as_secs_f64());
         Ok(report)
     }
 }

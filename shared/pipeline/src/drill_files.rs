@@ -160,15 +160,15 @@ impl FilesDrill<'_> {
             }
         };
         let (mut restored, mut same) = (RestoreReport::default(), RestoreReport::default());
-        let mut restore_seconds = clock.elapsed().as_secs_f64();
+        let mut restore_seconds = drill::rounded(clock.elapsed().as_secs_f64());
         let mut proving_seconds = 0.0;
         if count > 0 {
             let FilesRestoreReport { restored: report, .. } = restore(false, Overwrite::Never).await?;
             restored = report;
-            restore_seconds = clock.elapsed().as_secs_f64();
+            restore_seconds = drill::rounded(clock.elapsed().as_secs_f64());
             // Of each file on disk, the SHA-256 is taken anew.
             let FilesRestoreReport { restored: report, seconds, .. } = restore(true, Overwrite::IfDifferent).await?;
-            (same, proving_seconds) = (report, seconds);
+            (same, proving_seconds) = (report, drill::rounded(seconds));
         }
         scratch.close().map_err(|source| Error::Scratch { source })?;
         if restored.written != count || same.unchanged != count || restored.written_bytes != bytes {
@@ -193,7 +193,7 @@ impl FilesDrill<'_> {
         let figures = Figures { restore_seconds, proving_seconds, files: count, bytes, of_files, seed: &report.seed };
         let took = clock.elapsed();
         report.record = drill::record(vault, &backup, &manifest, took, figures).await?;
-        report.seconds = clock.elapsed().as_secs_f64();
+        report.seconds = drill::rounded(clock.elapsed().as_secs_f64());
         Ok(report)
     }
 }

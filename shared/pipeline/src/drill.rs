@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::serde::rfc3339;
-use vault::{Backup, BackupChoice, BackupId, Drill, Kind, Manifest, Selector, Vault};
+use vault::{Backup, BackupId, Drill, Kind, Manifest, Vault};
 
 use crate::error::Error;
 use crate::publish::TOOL;
@@ -66,20 +66,4 @@ pub(crate) async fn write(
     let id = BackupId::new(OffsetDateTime::now_utc(), name)?;
     let stored = vault.record_drill(drill, &id, record).await;
     stored.map(|stored| stored.key).map_err(|source| Error::NotRecorded { source })
-}
-
-/// The choice, made for a source: where `latest` could mean those of several sources, that of which a drill is longest ago.
-pub(crate) async fn due(vault: &Vault, kind: Kind, choice: BackupChoice) -> Result<BackupChoice, Error> {
-    if choice.source.is_some() || !matches!(choice.backup, Selector::Latest | Selector::Before(_)) {
-        return Ok(choice);
-    }
-    let candidates = match vault.find(kind, &choice).await {
-        Err(vault::Error::Ambiguous { candidates, .. }) => candidates,
-        Err(error) => return Err(error.into()),
-        Ok(_) => return Ok(choice),
-    };
-    let last = vault.last_drills(kind).await?;
-    let names = candidates.into_iter().map(|candidate| candidate.source);
-    let source = names.min_by_key(|name| (last.get(name).copied(), name.clone()));
-    Ok(BackupChoice { source, ..choice })
 }

@@ -22,7 +22,7 @@ pub struct DatabaseDrill<'a> {
     pub vault: &'a Vault,
     /// What it can be decrypted with.
     pub identities: &'a Identities,
-    /// Which backup. Of several sources, `latest` takes that of which a drill is longest ago.
+    /// Which backup.
     pub backup: BackupChoice,
     /// The server, and a role that may create databases.
     pub server: &'a ConnectOptions,
@@ -91,11 +91,10 @@ impl DatabaseDrill<'_> {
         let Self { vault, identities, server, deadline, .. } = self;
         let mut options = RestoreOptions::default();
         options.ignore_estimate = self.ignore_estimate;
-        let backup = deadline.reading(drill::due(vault, Kind::Database, self.backup)).await??;
         let restore = DatabaseRestore {
             vault,
             identities,
-            backup,
+            backup: self.backup,
             target: server,
             into: None,
             options,

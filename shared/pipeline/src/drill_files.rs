@@ -23,7 +23,7 @@ pub struct FilesDrill<'a> {
     pub vault: &'a Vault,
     /// What it can be decrypted with.
     pub identities: &'a Identities,
-    /// Which backup. Of several sources, `latest` takes that of which a drill is longest ago.
+    /// Which backup.
     pub backup: BackupChoice,
     /// How many of its files.
     pub sample: Sample,
@@ -111,8 +111,7 @@ impl FilesDrill<'_> {
                 u64::from_be_bytes(bytes)
             }
         };
-        let choice = deadline.reading(drill::due(vault, Kind::Files, self.backup)).await??;
-        let stored = deadline.reading(StoredFiles::find(vault, identities, &choice, progress.clone())).await??;
+        let stored = deadline.reading(StoredFiles::find(vault, identities, &self.backup, progress.clone())).await??;
         let (backup, manifest) = (stored.backup().clone(), stored.manifest().clone());
         let of_files: u64 = manifest.contents.iter().map(|contents| contents.files).sum();
         let (drawn, mut place) = (places(of_files, self.sample.files, seed), 0);

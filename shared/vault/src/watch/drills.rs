@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use time::OffsetDateTime;
 
-use super::{Concern, Promise};
 use super::notice::Notices;
+use super::{Concern, Promise};
 use crate::drill::Drill;
 
 /// When S3 stored the newest record of such drills.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::catalog::Model;
 use crate::kinds::text_search::TextSearchKind;
 use crate::object::ObjectId;
 
@@ -144,6 +145,18 @@ pub(crate) struct Graph {
 }
 
 impl Graph {
+    /// Empty, and large enough for most of what a model is made of: there may be very many nodes, which are not to be moved often.
+    fn with_room_for(model: &Model) -> Self {
+        let on_tables = model.constraints.len() + model.indexes.len() + model.defaults.len() + model.triggers.len();
+        // A relation has rows or a value.
+        let nodes = 2 * model.relations.len() + model.types.len() + model.functions.len() + on_tables;
+        Self {
+            nodes: Vec::with_capacity(nodes),
+            subjects: HashMap::with_capacity(nodes),
+            objects: HashMap::with_capacity(nodes),
+        }
+    }
+
     /// Adds a node. `object` is the catalog row by which dependencies find it.
     pub(crate) fn add(
         &mut self,

@@ -37,6 +37,7 @@ pub(crate) struct Emitter<'a> {
 }
 
 /// Everything that was emitted.
+#[derive(Default)]
 pub(crate) struct Emitted {
     pub(crate) items: Vec<Item>,
     pub(crate) roles: BTreeSet<String>,
@@ -96,8 +97,8 @@ impl<'a> Emitter<'a> {
         if let Cow::Owned(spaced) = sql_text::neutralise_colons(&item.definition) {
             item.definition = spaced;
         }
-        if let Some(owner) = item.owner.as_ref().filter(|owner| !owner.is_empty()) {
-            self.roles.insert(owner.clone());
+        if let Some(owner) = &item.owner {
+            self.role(owner);
         }
         self.items.push(item);
     }
@@ -114,7 +115,8 @@ impl<'a> Emitter<'a> {
 
     /// Notes a role that the dump refers to.
     pub(crate) fn role(&mut self, role: &str) {
-        if !role.is_empty() {
+        // Most objects have an owner that is known already.
+        if !role.is_empty() && !self.roles.contains(role) {
             self.roles.insert(role.to_owned());
         }
     }
@@ -208,6 +210,19 @@ impl<'a> Emitter<'a> {
 }
 
 impl Emitted {
+    /// Adds what was emitted behind it.
+    pub(crate) fn append(&mut self, behind: Self) {
+        let Self { items, roles, told, comments, labels, privileges, needing, refused } = behind;
+        self.items.extend(items);
+        self.roles.extend(roles);
+        self.told.extend(told);
+        self.comments.extend(comments);
+        self.labels.extend(labels);
+        self.privileges.extend(privileges);
+        self.needing.extend(needing);
+        self.refused.extend(refused);
+    }
+
     /// How many entries of each kind there are, by the names in their headers.
     pub(crate) fn counts(&self) -> BTreeMap<String, u64> {
         let mut counts = BTreeMap::new();

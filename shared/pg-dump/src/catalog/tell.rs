@@ -13,16 +13,40 @@ use crate::kinds::table::{self, Inline};
 use crate::kinds::{attach, column_default, view};
 use crate::object::FIRST_USER_OID;
 
-/// Everything, in three passes' worth of items.
+/// Fewer nodes are not worth a thread.
+const PART: usize = 8192;
+
+/// Everything, in three passes' worth of items. No node asks what was said of another, so that threads share them.
 pub(super) fn all(model: &Model, graph: &Graph, order: &[NodeId]) -> Result<Emitted, CatalogError> {
-    let within = within::within(model, graph);
-    let mut out = Emitter::new(model);
-    for node in order {
-        let node = &graph.nodes[*node];
-        if node.subject == Subject::PostData {
-            out.enter(Section::PostData);
+    let within = &within::within(model, graph);
+    let post_data = order.iter().position(|node| graph.nodes[*node].subject == Subject::PostData);
+    let (before, after) = order.split_at(post_data.unwrap_or(order.len()));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let size = order.len().div_ceil(threads).max(PART);
+    let sections = [(Section::PreData, before), (Section::PostData, after)];
+    let parts = sections.into_iter().flat_map(|(section, nodes)| nodes.chunks(size).map(move |part| (section, part)));
+    std::thread::scope(|scope| {
+        let telling: Vec<_> =
+            parts.map(|(section, nodes)| scope.spawn(move || part(model, within, graph, section, nodes))).collect();
+        let mut all = Emitted::default();
+        for part in telling {
+            all.append(part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
         }
-        tell(model, &within, node, &mut out)?;
+        Ok(all)
+    })
+}
+
+fn part(
+    model: &Model,
+    within: &Within<'_>,
+    graph: &Graph,
+    section: Section,
+    nodes: &[NodeId],
+) -> Result<Emitted, CatalogError> {
+    let mut out = Emitter::new(model);
+    out.enter(section);
+    for node in nodes {
+        tell(model, within, &graph.nodes[*node], &mut out)?;
     }
     Ok(out.finish())
 }

@@ -2,14 +2,14 @@
 
 use std::collections::HashSet;
 
-use super::{Graph, NodeId, Role, Subject};
+use super::{Dependency, Graph, NodeId, Role, Subject};
 use crate::catalog::Model;
 use crate::kinds::relation::Relation;
 use crate::object::class;
 
 /// Gives the declarations of functions what their signatures need.
 pub(super) fn declarations(model: &Model, graph: &mut Graph) {
-    for dependency in &model.dependencies {
+    for dependency in model.dependencies.iter().filter(|dependency| dependency.object.class == class::FUNCTION) {
         let (Some(node), Some(other)) = (graph.object(dependency.object), graph.object(dependency.needs)) else {
             continue;
         };
@@ -28,7 +28,8 @@ pub(super) fn declarations(model: &Model, graph: &mut Graph) {
 
 /// A view that reads itself, which nobody can use, is there to be dumped: its query follows it.
 pub(super) fn views_of_themselves(model: &Model, graph: &mut Graph) {
-    for dependency in model.dependencies.iter().filter(|dependency| dependency.column != 0) {
+    let of_columns = |dependency: &&Dependency| dependency.column != 0 && dependency.object.class == class::RULE;
+    for dependency in model.dependencies.iter().filter(of_columns) {
         let (Some(query), Some(view)) = (graph.object(dependency.object), graph.object(dependency.needs)) else {
             continue;
         };

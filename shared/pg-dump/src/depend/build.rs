@@ -10,7 +10,7 @@ use crate::object::{ObjectId, class};
 
 /// The graph of a database.
 pub(crate) fn build(model: &Model) -> Graph {
-    let mut graph = Graph::default();
+    let mut graph = Graph::with_room_for(model);
     schemas_and_types(model, &mut graph);
     operators_and_text_search(model, &mut graph);
     relations(model, &mut graph);

@@ -139,8 +139,7 @@ async fn of_a_large_table_among_others_little_else_is_fetched_by_cat_and_by_a_re
 
     let proxy = Proxy::start().await;
     restore(&site, &keys, &proxy, &["--table", "large"]).await;
-    // The definitions are read twice: once to know what belongs to the table.
-    assert!(proxy.answered() <= share + 4 * MIB, "restore: {} with {share} of its own", proxy.answered());
+    assert!(proxy.answered() <= share + 2 * MIB, "restore: {} with {share} of its own", proxy.answered());
 }
 
 #[tokio::test]

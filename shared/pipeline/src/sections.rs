@@ -19,8 +19,10 @@ use crate::manifest::contradiction;
 use crate::progress::Progress;
 
 mod fetch;
+mod kept;
 
 use fetch::{Fetch, Last};
+use kept::Kept;
 
 /// Sections under way at once, besides those that are being applied, unless they are long.
 const AHEAD: usize = 16;
@@ -90,6 +92,8 @@ pub(crate) struct StoredSections {
     ahead: VecDeque<(u64, Fetch)>,
     /// The frame that they end in.
     last: Last,
+    /// Once sections were chosen.
+    kept: Option<Kept>,
     progress: Progress,
 }
 
@@ -117,7 +121,7 @@ impl StoredSections {
         };
         let tables = check(id, &volumes, manifest)?;
         let (pending, ahead) = (VecDeque::new(), VecDeque::new());
-        let mut opened = Self { volumes, tables, roles, pending, ahead, last: Last::default(), progress };
+        let mut opened = Self { volumes, tables, roles, pending, ahead, last: Last::default(), kept: None, progress };
         opened.pend(|_| true);
         Ok(opened)
     }
@@ -144,7 +148,7 @@ impl StoredSections {
             let volume = &self.volumes[number];
             let length = volume.index.sections[section].sql_length;
             bytes += length;
-            self.ahead.push_back((length, self.last.begin(volume, number, section)));
+            self.ahead.push_back((length, self.last.begin(volume, number, section, self.kept.as_ref())));
         }
     }
 
@@ -230,6 +234,7 @@ impl SectionSource for StoredSections {
 
     fn choose(&mut self, sections: Vec<u32>) {
         let sections: BTreeSet<u32> = sections.into_iter().collect();
+        self.kept.get_or_insert_default();
         self.pend(|seq| sections.contains(&seq));
     }
 

@@ -10,6 +10,7 @@ use sql_volume::SectionEntry;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::kept::Kept;
 use crate::error::Error;
 use crate::sections::Volume;
 
@@ -35,9 +36,13 @@ struct End {
 }
 
 impl Last {
-    /// Begins to fetch a section of volume number `number`.
-    pub(super) fn begin(&mut self, volume: &Arc<Volume>, number: usize, section: usize) -> Fetch {
+    /// Begins to fetch a section of volume number `number`, unless it is kept.
+    pub(super) fn begin(&mut self, volume: &Arc<Volume>, number: usize, section: usize, kept: Option<&Kept>) -> Fetch {
         let entry = volume.index.sections[section].clone();
+        if let Some(compressed) = kept.and_then(|kept| kept.get(&entry)) {
+            return tokio::spawn(decompress(Arc::clone(volume), entry, compressed));
+        }
+        let kept = kept.cloned();
         let place = Place::of(&entry, volume);
         let shared = self.0.take().filter(|end| (end.volume, end.start) == (number, place.first)).map(|end| end.frame);
         let (hand_on, frame) = oneshot::channel();
@@ -47,15 +52,26 @@ impl Last {
             let (compressed, last) = place.read(&volume, &entry, shared).await?;
             // Nobody takes it if the next section begins elsewhere.
             let _ = hand_on.send(last);
-            let (seed, part) = (volume.index.digest_seed, volume.part.clone());
-            tokio::task::spawn_blocking(move || match sql_volume::decompress(&compressed, &entry, seed) {
-                Ok(sql) => Ok((entry, sql)),
-                Err(source) => Err(Error::Section { part, source }),
-            })
-            .await
-            .map_err(|_| Error::Stopped("reading a section"))?
+            if let Some(kept) = kept {
+                kept.put(&entry, &compressed);
+            }
+            decompress(volume, entry, compressed).await
         })
     }
+}
+
+async fn decompress(
+    volume: Arc<Volume>,
+    entry: SectionEntry,
+    compressed: Bytes,
+) -> Result<(SectionEntry, Vec<u8>), Error> {
+    let (seed, part) = (volume.index.digest_seed, volume.part.clone());
+    tokio::task::spawn_blocking(move || match sql_volume::decompress(&compressed, &entry, seed) {
+        Ok(sql) => Ok((entry, sql)),
+        Err(source) => Err(Error::Section { part, source }),
+    })
+    .await
+    .map_err(|_| Error::Stopped("reading a section"))?
 }
 
 /// Where a section lies in a volume's plaintext, in bytes.

@@ -224,10 +224,10 @@ fn tried(tries: u32, unknown: bool) -> String {
 }
 
 fn passed_over(findings: &[crate::list::Finding]) -> String {
-    let Some(first) = findings.first() else { return String::new() };
+    let Some(first) = findings.first() else { return " HINT: `offsite list` shows what is there.".to_owned() };
     let mut text = format!("; passed over: {first}");
     if findings.len() > 1 {
-        text += &format!(" and {} more findings. HINT: `offsite list` shows all.", findings.len() - 1);
+        text += &format!(" and {} more findings.", findings.len() - 1);
     }
-    text
+    text + " HINT: `offsite list` shows all. Restore another backup, and keep this one for examination."
 }

@@ -194,5 +194,9 @@ async fn environment_sees_only_its_own_backups() {
     let other = Vault::new(testing::s3::client(), vault.bucket(), "prod".parse().unwrap());
     assert_eq!(other.list(None).await.unwrap(), vault::Listing::default());
     let error = latest(&other).await.unwrap_err().to_string();
-    assert!(error.starts_with("prod/database/ of bucket vault-") && error.ends_with("has no backup"), "{error}");
+    assert!(
+        error.starts_with("prod/database/ of bucket vault-")
+            && error.ends_with("has no backup HINT: `offsite list` shows what is there."),
+        "{error}"
+    );
 }

@@ -92,8 +92,34 @@ async fn restore_that_cannot_end_in_time_leaves_no_database() {
     let into = format!("{}_back", site.database.name);
     let event = json!({"kind": "database", "backup": "latest", "into": into});
     let failure = site.restore().limit(Duration::from_secs(20)).invoke(&event).await.failure();
-    assert!(failure.contains("90 s"), "{failure}");
+    assert!(failure.contains("90 s") && failure.contains("HINT: "), "{failure}");
     assert!(!site.database_exists(&into).await);
+}
+
+#[tokio::test]
+async fn restore_that_loses_the_vault_half_way_leaves_no_database() {
+    let site = Site::new(USUAL).await;
+    let text = "(SELECT string_agg(md5((n * 100 + i)::text), '') FROM generate_series(1, 30) i) AS text";
+    site.database.run(&format!("CREATE TABLE noise AS SELECT n, {text} FROM generate_series(1, 40000) n")).await;
+    site.back_up().await;
+    let into = format!("{}_back", site.database.name);
+    let event = json!({"kind": "database", "backup": "latest", "into": into});
+    // How often it asks, if nothing is in the way.
+    let through =
+        async |proxy: &Proxy| site.restore().with("AWS_ENDPOINT_URL_S3", proxy.endpoint()).invoke(&event).await;
+    let proxy = Proxy::start().await;
+    assert_eq!(through(&proxy).await.report()["equal"], true);
+    site.drop_database(&into).await;
+    let calls = proxy.calls(Operation::GetObject);
+    let proxy = Proxy::start().await;
+    proxy.inject(Operation::GetObject, calls - 1, Fault::Reset, Times::ForGood);
+    let failure = through(&proxy).await.failure();
+    assert!(failure.contains("read the backup: read section ") && failure.contains("of volume-0001"), "{failure}");
+    assert!(failure.contains("(5 tries): S3 gave no answer. HINT: See whether this network leads to S3"), "{failure}");
+    let client = site.database.server.connect("postgres").await;
+    let left = client.query("SELECT FROM pg_database WHERE starts_with(datname, $1)", &[&into]).await.unwrap();
+    assert!(left.is_empty(), "{failure}");
+    site.assert_no_sessions().await;
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ mod files_denied;
 mod files_refused;
 mod forged_backup;
 mod interrupted;
+mod managed;
 mod migrating;
 mod older_function;
 mod older_tools;

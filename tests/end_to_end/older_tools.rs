@@ -101,7 +101,11 @@ async fn decrypt_that_is_refused_leaves_no_file_and_says_why() {
 
 /// The role that owns everything in the fixtures' dump. It stays: another run on the same server may be using it.
 pub(crate) async fn make_owner() {
-    let client = server(USUAL).connect("postgres").await;
+    make_owner_on(USUAL).await;
+}
+
+pub(crate) async fn make_owner_on(major: &str) {
+    let client = server(major).connect("postgres").await;
     let create =
         "DO 'BEGIN CREATE ROLE defectdojo; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END'";
     client.batch_execute(create).await.unwrap();

@@ -6,7 +6,7 @@ use std::process::Command;
 use end_to_end::Site;
 use end_to_end::files::{contents, fill};
 use serde_json::json;
-use testing::postgres::USUAL;
+use testing::postgres::{MAJORS, USUAL};
 use testing::s3;
 use testing::stack::stack;
 use testing::unique;
@@ -114,7 +114,7 @@ async fn command_for_a_backup_that_must_outlive_its_lock_lengthens_it() {
 #[tokio::test]
 async fn master_user_who_is_no_superuser_restores_what_others_own() {
     // Who may hand a role on changed with PostgreSQL 16.
-    for major in ["15", USUAL] {
+    for major in MAJORS {
         let site = Site::new(major).await;
         let (master, owner, into) = (unique("master_"), unique("owner_"), unique("restored_"));
         site.database

@@ -5,6 +5,7 @@ pub mod files;
 
 use serde_json::{Value, json};
 use testing::lambda::Function;
+use testing::managed::Master;
 use testing::postgres::Database;
 use testing::stack::Server;
 use testing::{s3, secrets, unique};
@@ -69,6 +70,15 @@ impl Site {
 
     pub fn restore(&self) -> Function {
         self.function("restore")
+    }
+
+    /// The same by a role that is no superuser.
+    pub async fn restore_by(&self, master: &Master) -> Function {
+        let server = &master.server;
+        let secret = json!({
+            "username": master.name, "password": Master::PASSWORD, "host": server.host, "port": server.port, "dbname": "postgres",
+        });
+        self.restore().with("OFFSITE_DATABASE_SECRET", &secrets::create(&secret.to_string()).await)
     }
 
     /// What watches the vault and checks backups; it is told of hourly backups of the database and of none of files.

@@ -61,12 +61,16 @@ impl Plan {
             let encoding = source.database().encoding.clone();
             return Err(Error::TablesOfEncoding { encoding });
         }
-        let definitions = |kind| matches!(kind, SectionKind::PreData | SectionKind::PostData);
+        // The preamble only because it comes along: whoever fetches what follows has it.
+        let definitions = |kind| matches!(kind, SectionKind::Preamble | SectionKind::PreData | SectionKind::PostData);
         let wanted = entries.iter().filter(|entry| definitions(entry.kind)).map(|entry| entry.seq).collect();
         source.choose(wanted);
         let mut texts = Vec::new();
         let mut found = Definitions::default();
         while let Some((entry, sql)) = source.next().await.map_err(Error::Source)? {
+            if entry.kind == SectionKind::Preamble {
+                continue;
+            }
             for statement in split(&sql) {
                 let statement = statement.map_err(|source| Error::Split { section: entry.seq, source })?;
                 if !choice.tables.is_empty() {

@@ -146,7 +146,6 @@ async fn of_a_large_table_among_others_little_else_is_fetched_by_cat_and_by_a_re
 
     let proxy = Proxy::start().await;
     restore(&site, &keys, &proxy, &["--table", "large"]).await;
-    eprintln!("over the share: {}", proxy.answered() - share);
     assert!(proxy.answered() <= share + 2 * MIB, "restore: {} with {share} of its own", proxy.answered());
 }
 

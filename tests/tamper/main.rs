@@ -9,7 +9,7 @@ mod originals;
 mod random;
 mod verdict;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use forge::Forgery;
@@ -40,19 +40,21 @@ async fn no_mutation_of_a_backup_is_taken_for_sound() {
     let judge = Arc::new(Box::pin(Judge::new(Box::pin(Originals::make()).await)).await);
     let made = began.elapsed().as_secs();
     let (mut tallies, mut restored, mut done) = (BTreeMap::<&str, Tally>::new(), 0, 0);
-    let (mut at_once, mut next) = (JoinSet::new(), from);
+    let (mut at_once, mut running, mut next) = (JoinSet::new(), HashMap::new(), from);
     loop {
         while at_once.len() < AT_ONCE && next < from + count {
             let (judge, number) = (Arc::clone(&judge), next);
             next += 1;
-            at_once.spawn(async move {
+            let judging = at_once.spawn(async move {
                 let (name, forgery) = Forgery::make(&judge.originals, seed, number);
                 let (words, restored) = (forgery.words.join("; "), number % restores.max(1) == 0);
                 (name, number, words, restored, judge.judge(&format!("mutation-{number}"), forgery, restored).await)
             });
+            running.insert(judging.id(), number);
         }
         let Some(judged) = at_once.join_next().await else { break };
-        let (name, number, words, was_restored, verdict) = judged.unwrap();
+        let judged = judged.unwrap_or_else(|died| panic!("mutation {} of seed {seed}: {died}", running[&died.id()]));
+        let (name, number, words, was_restored, verdict) = judged;
         restored += u64::from(was_restored);
         let tally = tallies.entry(name).or_default();
         match verdict {

@@ -84,7 +84,8 @@ impl Originals {
         let files = s3::plain_bucket().await;
         fill(&files, 0).await;
         let bucket = s3::locked_bucket().await;
-        let (alpha, beta) = (unique("alpha-"), unique("beta-"));
+        // As long as one another, so that no size tells what was stored in which.
+        let (alpha, omega) = (unique("alpha-"), unique("omega-"));
         let vault = |environment: &str| Vault::new(s3::client(), &bucket, environment.parse().unwrap());
         let source = ConnectOptions::from_url(&database.url()).unwrap();
         let back_up = async |environment: &str| {
@@ -113,7 +114,7 @@ impl Originals {
             let database = Box::pin(of_database.run()).await.unwrap().backup;
             [(Kind::Database, database), (Kind::Files, Box::pin(of_files.run()).await.unwrap().backup)]
         };
-        let elsewhere = back_up(&beta).await;
+        let elsewhere = back_up(&omega).await;
         let older = back_up(&alpha).await;
         database.run("UPDATE small SET n = n + 100; DELETE FROM purchase WHERE id = 1").await;
         fill(&files, 1).await;
@@ -121,7 +122,8 @@ impl Originals {
         tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
         let newer = back_up(&alpha).await;
         let stored = stored(&bucket).await;
-        let made = older.into_iter().chain(newer).map(|made| (&alpha, made)).chain(elsewhere.map(|made| (&beta, made)));
+        let made =
+            older.into_iter().chain(newer).map(|made| (&alpha, made)).chain(elsewhere.map(|made| (&omega, made)));
         let backups: Vec<Original> = made
             .map(|(environment, (kind, id))| {
                 let id = id.to_string();

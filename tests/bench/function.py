@@ -21,8 +21,8 @@ def tell_end(pid, finished):
     finished.set()
 
 
-def invoke(bootstrap, variables, event, limit=900):
-    """Returns (report, cost), where the cost is seconds of wall and CPU and the peak of resident memory in bytes."""
+def invoke(bootstrap, variables, event, limit=900, under=()):
+    """`under` is a command that the program is started by. Returns (report, cost), where the cost is seconds of wall and CPU and the peak of resident memory in bytes."""
     answers = []
     deadline = int((time.time() + limit) * 1000)
 
@@ -63,7 +63,7 @@ def invoke(bootstrap, variables, event, limit=900):
     environment = {"PATH": os.environ["PATH"], "AWS_LAMBDA_RUNTIME_API": address, "AWS_LAMBDA_FUNCTION_NAME": "bench",
                    "AWS_LAMBDA_FUNCTION_VERSION": "1", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024", **variables}
     begun = time.monotonic()
-    process = subprocess.Popen([bootstrap], env=environment, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([*under, bootstrap], env=environment, stdout=subprocess.DEVNULL)
     threading.Thread(target=tell_end, args=(process.pid, finished), daemon=True).start()
     finished.wait()
     wall = time.monotonic() - begun

@@ -2,7 +2,7 @@
 """Speed and memory of the backups, against what does the same without us, on one machine in one run.
 
     run.py [speed] [memory] [schema] [partitions] [dump] [restore] [widerestore] [drill] [files] [objects] [large]
-           [localstack]      all without a word
+           [localstack] [check] [tamper]      all without a word
 
 speed   ours and two pipelines in turn, over the same database (pgbench and a text-heavy table) into the same vault, as
         medians and as ratios of each turn: wall time, CPU time of the clients, memory of the largest process.
@@ -20,6 +20,9 @@ files   the backup of 2,000 files (1 GiB), the older way in Python, and the leas
 objects the same without the older way, over 100,000 objects of 1 KiB (or BENCH_OBJECTS of them).
 large   the peak of memory over one object of 5 GiB.
 localstack  the 2,000 files in the local stack's S3 server, without the older way.
+check   the check of a backup of a database and of one of files on one processor, out of a server that sends 70 MB a second, beside the least
+        that it has to do, which is to get the same bytes: wall time, CPU time, memory.
+tamper  10,000 mutations of real backups (or BENCH_MUTATIONS of them), of which a check, and at times a restore, may take none for sound.
 """
 
 import os
@@ -31,6 +34,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "local")]
+import check  # noqa: E402
 import drill  # noqa: E402
 import dump  # noqa: E402
 import files  # noqa: E402
@@ -39,6 +43,7 @@ import place  # noqa: E402
 import process  # noqa: E402
 import restore  # noqa: E402
 import stage  # noqa: E402
+import tamper  # noqa: E402
 import turns  # noqa: E402
 
 MIB = 1 << 20
@@ -119,7 +124,8 @@ def memory(stack):
 def main():
     parts = {"speed": speed, "memory": memory, "schema": dump.schema, "partitions": dump.partitions, "dump": dump.dump,
              "restore": restore.restore, "widerestore": restore.restore_memory, "drill": drill.drill,
-             "files": files.files, "objects": files.objects, "large": files.large, "localstack": files.localstack}
+             "files": files.files, "objects": files.objects, "large": files.large, "localstack": files.localstack,
+             "check": check.check, "tamper": tamper.tamper}
     chosen = sys.argv[1:] or list(parts)
     if set(chosen) - set(parts):
         sys.exit(__doc__)

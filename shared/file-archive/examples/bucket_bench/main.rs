@@ -3,9 +3,11 @@
 //! ```text
 //! bucket_bench serve COUNT BYTES|mixed MILLISECONDS [BURST RATE]    prints its address, and serves until its standard input ends
 //! bucket_bench limit BUCKET VAULT BYTES CONCURRENCY                 gets all objects of one bucket, puts so many bytes into the other
+//! bucket_bench vault FOLDER MILLISECONDS RATE                       serves the files of a folder as the backups of a vault
 //! ```
 //! The first has COUNT objects of BYTES each, or of mixed sizes that add up to 1 GiB, in any bucket, and answers every request
 //! after so many milliseconds; BURST bytes pass at full speed in each direction, and then RATE bytes a second. The second finds its server by `AWS_ENDPOINT_URL_S3`.
+//! The third has no burst.
 #![allow(clippy::expect_used, clippy::print_stdout)]
 
 mod answer;
@@ -14,6 +16,7 @@ mod limit;
 mod objects;
 mod request;
 mod server;
+mod vault;
 
 use std::time::Duration;
 
@@ -40,6 +43,12 @@ async fn main() {
         ["limit", bucket, vault, bytes, concurrency] => {
             limit::run(bucket, vault, number(bytes), number(concurrency) as usize).await;
         }
-        _ => println!("serve COUNT BYTES|mixed MILLISECONDS [BURST RATE], or limit BUCKET VAULT BYTES CONCURRENCY"),
+        ["vault", folder, milliseconds, rate] => {
+            let latency = Duration::from_millis(number(milliseconds));
+            vault::serve(folder.as_ref(), latency, Bandwidth::of(0, number(rate))).await;
+        }
+        _ => println!(
+            "serve COUNT BYTES|mixed MILLISECONDS [BURST RATE], or limit BUCKET VAULT BYTES CONCURRENCY, or vault FOLDER MILLISECONDS RATE"
+        ),
     }
 }

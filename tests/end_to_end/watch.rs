@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use end_to_end::Site;
 use serde_json::{Value, json};
+use testing::faults::{Fault, Operation, Proxy, Times};
 use testing::postgres::USUAL;
 use testing::s3;
 
@@ -86,6 +87,31 @@ async fn watch_misses_a_database_though_another_is_backed_up_and_measures_the_ol
         notes.contains("is said to have ended, and is backed up") && notes.contains(&site.database.name),
         "{report}"
     );
+}
+
+#[tokio::test]
+async fn watch_tells_of_a_lock_that_is_shorter_than_promised_and_of_what_it_may_not_read() {
+    let site = Site::new(USUAL).await;
+    let backup = site.back_up().await;
+    let outcome = site.verify().with("OFFSITE_LOCK_DAYS", "2").invoke(&json!({"mode": "watch"})).await;
+    let measured: Value = serde_json::from_str(outcome.log.lines().last().unwrap()).unwrap();
+    let report = outcome.report();
+    // The bucket's, and that of each object.
+    assert_eq!((&measured["Unlocked"], &report["counts"]["short_lock"]), (&json!(4), &json!(3)), "{report}");
+    let wrong = report["wrong"].as_array().unwrap().iter().map(|one| one["what"].as_str().unwrap());
+    let of_volume =
+        wrong.filter(|what| what.contains(backup["backup"].as_str().unwrap()) && what.contains("/volume-0001"));
+    assert!(of_volume.last().unwrap().contains("and 2 days were promised: until "), "{report}");
+
+    let proxy = Proxy::start().await;
+    let verify = site.verify().with("AWS_ENDPOINT_URL_S3", proxy.endpoint());
+    proxy.inject(Operation::GetObjectRetention, 1, Fault::AccessDenied, Times::ForGood);
+    let outcome = verify.invoke(&json!({"mode": "watch"})).await;
+    let measured: Value = serde_json::from_str(outcome.log.lines().last().unwrap()).unwrap();
+    let report = outcome.report();
+    assert_eq!((&measured["Unread"], &measured["Success"]), (&json!(1), &json!(1)), "{report}");
+    let said = report["wrong"].to_string();
+    assert!(said.contains("the locks of 3 of 3 objects can't be read") && said.contains("AccessDenied"), "{report}");
 }
 
 #[tokio::test]

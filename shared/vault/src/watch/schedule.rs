@@ -57,7 +57,7 @@ fn watch_state(standing: &Standing, expected: Expected<'_>, notices: &mut Notice
     match (standing.state, newest) {
         (State::Late, Some((hours, backup))) => notices.add(
             Concern::Late,
-            format!("the newest backup of {name} is {hours} hours old, and {limit} are allowed: {backup}. HINT: If nobody backs it up any more, give its name to the parameter EndedSources."),
+            format!("the newest backup of {name} is {hours} hours old, and {limit} are allowed: {backup}. HINT: See why no newer one came; if it is not to be backed up any more, give its name to the parameter EndedSources."),
         ),
         (State::Late, None) => {
             notices.add(Concern::Late, format!("no backup of {name} is of a time that can be believed"));

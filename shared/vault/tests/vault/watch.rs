@@ -115,7 +115,7 @@ async fn source_whose_backups_stop_is_late_though_another_goes_on() {
     assert!(
         seen.wrong[0]
             .what
-            .contains("HINT: If nobody backs it up any more, give its name to the parameter EndedSources")
+            .contains("HINT: See why no newer one came; if it is not to be backed up any more, give its name to the parameter EndedSources")
     );
     let of = |source: &Standing| (source.source.clone().unwrap(), source.state, source.backups);
     let found: Vec<_> = seen.sources.iter().map(of).collect();

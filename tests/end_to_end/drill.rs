@@ -149,7 +149,8 @@ async fn role_that_creates_databases_and_is_a_member_of_the_owners_brings_all_ba
     let site = Site::new(USUAL).await;
     let owner = unique("owner_");
     let sql = format!(
-        "CREATE ROLE {owner}; {ROWS}; ALTER TABLE t OWNER TO {owner}; CREATE INDEX ON t (n); CREATE VIEW v AS SELECT * FROM t; ALTER VIEW v OWNER TO {owner}"
+        "CREATE ROLE {owner}; CREATE SCHEMA app AUTHORIZATION {owner}; SET ROLE {owner}; SET search_path = app; {ROWS}; \
+         CREATE INDEX ON t (n); CREATE VIEW v AS SELECT * FROM t; RESET ROLE"
     );
     site.database.run(&sql).await;
     site.back_up().await;
@@ -343,7 +344,7 @@ async fn sample_of_files_is_restored_and_compared_and_the_same_seed_takes_the_sa
     let site = Site::new(USUAL).await;
     let bucket = s3::plain_bucket().await;
     for number in 0..30 {
-        files::put(&bucket, &format!("folder/file {number}"), 1000 + number, number as u64).await;
+        files::put(&bucket, &format!("folder/file {number}"), 1000 + number, number).await;
     }
     let backup = site.backup_files(&bucket).invoke(&json!({})).await.report();
     let drill = |more: Value| {

@@ -154,7 +154,7 @@ async fn backup_for_wrapping_keys_only_and_a_vault_without_backups_prove_nothing
     assert!(records(&site).await.is_empty());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn proof_that_may_not_be_recorded_is_told_and_fails() {
     let escrow = Escrow::new();
     let (site, backups) = backed_up(&escrow).await;

@@ -72,16 +72,15 @@ async fn answer(database: &ConnectOptions, sql: &str, timeout: Duration) -> Resu
     let rows = session.client.query_raw(&statement, none).await.map_err(why)?;
     let mut rows = pin!(rows);
     let first = rows.try_next().await.map_err(why)?;
-    let second = rows.try_next().await.map_err(why)?;
-    let truth = match (first, second) {
-        (None, _) => Err("it returns no row".to_owned()),
-        (_, Some(_)) => Err("it returns more than one row".to_owned()),
-        (Some(row), None) => match row.try_get::<_, Option<bool>>(0) {
-            Ok(Some(true)) => Ok(()),
-            Ok(Some(false)) => Err("it is false".to_owned()),
-            Ok(None) => Err("it is NULL".to_owned()),
-            Err(error) => Err(chain(&error)),
-        },
+    let Some(row) = first else { return Err("it returns no row".to_owned()) };
+    if rows.try_next().await.map_err(why)?.is_some() {
+        return Err("it returns more than one row".to_owned());
+    }
+    let truth = match row.try_get::<_, Option<bool>>(0) {
+        Ok(Some(true)) => Ok(()),
+        Ok(Some(false)) => Err("it is false".to_owned()),
+        Ok(None) => Err("it is NULL".to_owned()),
+        Err(error) => Err(chain(&error)),
     };
     session.close().await;
     truth

@@ -53,14 +53,14 @@ async fn rows() -> (Database, Backup) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_somebody_changes_meanwhile_fails_the_drill_and_it_is_dropped() {
-    let (_source, backup) = rows().await;
+    let (source, _) = rows().await;
     let role = Role::new().await;
     for (sql, said) in [
         ("CREATE VIEW more AS SELECT 1", "VIEW public.more is not in the backup"),
         ("UPDATE t SET n = 11 WHERE n = 10", "table public.t: 10 rows, of which some differ"),
     ] {
         let name = role.name.clone();
-        let meddled = Memory::from(backup.clone()).at_end(move || {
+        let meddled = Memory::from(Backup::of(&source).await).at_end(move || {
             Box::pin(async move {
                 let client = server(USUAL).connect("postgres").await;
                 let sql_of_name = "SELECT datname::text FROM pg_database WHERE datdba = $1::text::regrole";

@@ -111,7 +111,8 @@ async fn backup_that_was_tampered_with_is_not_restored() {
         if ends == volume {
             let sizes =
                 |said: &str| is_told(said, &format!(" bytes, and {} in the summary", twice.object(newer, ends).len()));
-            (sizes(&cut), sizes(&swapped));
+            sizes(&cut);
+            sizes(&swapped);
             is_told(&altered, "open volume-0001 of backup");
             is_told(&altered, " of the message is not authentic");
         } else {

@@ -10,7 +10,7 @@ use testing::stack::Server;
 use testing::unique;
 use tokio::time::Instant;
 
-use crate::backup::Backup;
+use crate::backup::{Backup, properties};
 use crate::database::{assert_whole, by_superuser, chain, pg_dump, proving};
 use crate::failures::FULL;
 use crate::login::{By, Master, by_anyone, by_anyone_anywhere};
@@ -220,15 +220,16 @@ async fn database_is_as_it_was_wherever_the_restore_fails(by: By) {
         .run("UPDATE app.settings SET b = 'ours'; SELECT setval('app.free', 5), setval('app.orders_id_seq', 900)")
         .await;
     let truncate = || data(json!({"on_conflict": "truncate"}));
-    let sections = backup(&source).await.len();
-    for section in 0..sections {
+    let (properties, dump) = (properties(&source).await, pg_dump(&source.server, &source.name));
+    let backup = || Memory::from(Backup::of_dump(properties.clone(), &dump));
+    for section in 0..backup().len() {
         // The fourth reading is the one that is applied.
-        let failing = backup(&source).await.failing_late_at(section, 4);
+        let failing = backup().failing_late_at(section, 4);
         let kept = failing.backup.sections[section].entry.kind;
         let said = refused(&target, failing, truncate()).await;
         assert_eq!(said, "read the backup: the vault is on fire", "{kept:?}");
     }
-    let said = refused(&target, backup(&source).await.unverified(), truncate()).await;
+    let said = refused(&target, backup().unverified(), truncate()).await;
     assert!(said.contains("the final frame is missing"), "{said}");
 }
 }

@@ -299,7 +299,7 @@ async fn what_killed_drills_left_is_dropped_and_nothing_else() {
     let mut expected = [dead, killed];
     expected.sort();
     assert_eq!(report["dropped_leftovers"], json!(expected), "{report}");
-    assert_eq!(drills.left().await, [living.clone()]);
+    assert_eq!(drills.left().await, std::slice::from_ref(&living));
     assert!(exists(&drills.server, &other).await);
     for database in [living, other] {
         client.batch_execute(&format!("DROP DATABASE \"{database}\"")).await.unwrap();

@@ -257,7 +257,7 @@ impl Random {
 
     /// From 0 to below `end`, by the high half of a product: even enough for any number of files.
     fn below(&mut self, end: u64) -> u64 {
-        (u128::from(self.next()) * u128::from(end) >> 64) as u64
+        ((u128::from(self.next()) * u128::from(end)) >> 64) as u64
     }
 }
 

@@ -57,10 +57,7 @@ impl RecoveryDrillCommand {
         let drill = RecoveryDrill { vault: &vault, private_key: &private_key, share, progress: progress.clone() };
         let report = Line::new("opening", 0).follow(&progress, drill.run()).await;
         let report = report.with_context(|| format!("the drill with {}", self.private_key.display()))?;
-        let record = match self.no_record {
-            true => Ok(None),
-            false => report.record(&vault).await.map(Some),
-        };
+        let record = if self.no_record { Ok(None) } else { report.record(&vault).await.map(Some) };
         // What was proven is told, too, when the vault does not take the record.
         let (record, refused) = match record {
             Ok(record) => (record, None),

@@ -14,8 +14,10 @@ use crate::edit::{Edit, Edited};
 use crate::error::Error;
 use crate::failure::{Failure, Rows};
 use crate::proof::{Said, Settings};
+use crate::report::RestoreReport;
 use crate::session;
 use crate::statement::Act;
+use crate::statement::roles::{Roles, Use};
 use crate::statement::subject::sequence_of;
 
 mod copy;
@@ -40,6 +42,8 @@ pub(crate) struct Applier {
     encoding: Option<String>,
     executor: bool,
     settings: Settings,
+    /// Whether an owner that is refused now is refused for good.
+    last_try: bool,
 }
 
 /// What all connections of a restore go by, and tell each other.
@@ -50,11 +54,13 @@ pub(crate) struct Orders {
     unmade: Arc<Mutex<BTreeSet<String>>>,
     /// What the executed statements say is there, if that is to be compared.
     said: Option<Arc<Mutex<Said>>>,
+    /// Statements that give something an owner, and were refused so far.
+    owners: Arc<Mutex<Vec<Act>>>,
 }
 
 impl Orders {
     pub(crate) fn new(edit: Edit, said: Option<Arc<Mutex<Said>>>) -> Self {
-        Self { edit: Arc::new(edit), unmade: Arc::default(), said }
+        Self { edit: Arc::new(edit), unmade: Arc::default(), said, owners: Arc::default() }
     }
 
     fn said(&self) -> Option<MutexGuard<'_, Said>> {
@@ -79,6 +85,13 @@ impl Applied {
         self.statements += other.statements;
         self.needs_superuser.extend(other.needs_superuser);
         self.left_out.extend(other.left_out);
+    }
+
+    /// Counts the statements in a report.
+    pub(crate) fn tell(self, report: &mut RestoreReport) {
+        report.statements += self.statements;
+        report.needs_superuser.extend(self.needs_superuser);
+        report.left_out.extend(self.left_out);
     }
 }
 
@@ -105,6 +118,7 @@ impl Applier {
             encoding: None,
             executor: false,
             settings: Settings::default(),
+            last_try: false,
         })
     }
 
@@ -118,6 +132,7 @@ impl Applier {
             encoding: None,
             executor: false,
             settings: Settings::default(),
+            last_try: false,
         }
     }
 
@@ -167,6 +182,16 @@ impl Applier {
         Ok(applied)
     }
 
+    /// Sets the owners that were refused so far. Behind everything else, each role has what the backup grants it: without a superuser, an
+    /// owner must be allowed to create in the schema, and pg_dump's order grants that last.
+    pub(crate) async fn owners(&mut self) -> Result<Applied, Error> {
+        let owners = std::mem::take(&mut *self.orders.owners.lock().unwrap_or_else(PoisonError::into_inner));
+        self.last_try = true;
+        let applied = self.acts(&owners).await;
+        self.last_try = false;
+        applied
+    }
+
     /// Ends the connection.
     pub(crate) async fn close(self) {
         self.session.close().await;
@@ -183,7 +208,7 @@ impl Applier {
             Edited::Optional(text) => (text, true),
         };
         let edited = SqlText { text: &text, ..current.sql.clone() };
-        let current = &Current { entry: current.entry, sql: &edited };
+        let (given, current) = (current, &Current { entry: current.entry, sql: &edited });
         let may_fail = forgiven::may_fail(current.entry.kind, &text);
         let savepoint = self.transaction && may_fail;
         if savepoint {
@@ -217,12 +242,17 @@ impl Applier {
             let mut unmade = orders.unmade.lock().unwrap_or_else(PoisonError::into_inner);
             forgiven::judge(&error, &edited, may_fail, optional, &mut unmade)
         };
+        let put_off = !self.last_try && Roles::of(&text).used == Use::Owner;
         match verdict {
+            forgiven::Verdict::NeedsSuperuser(_) if put_off => {
+                let mut owners = orders.owners.lock().unwrap_or_else(PoisonError::into_inner);
+                owners.push(Act::apart(given.entry, given.sql));
+            }
             forgiven::Verdict::NeedsSuperuser(what) => applied.needs_superuser.push(what),
             forgiven::Verdict::LeftOut(what) => applied.left_out.push(what),
             forgiven::Verdict::Failed => return Err(error),
         }
-        if let Some(mut said) = orders.said() {
+        if !put_off && let Some(mut said) = orders.said() {
             said.refuse(&edited);
         }
         if savepoint {

@@ -164,13 +164,12 @@ async fn run(
         }
         totals.add(&entry, applied.rows)?;
         report.sections += 1;
-        report.statements += applied.statements;
         report.bytes += entry.sql_length;
-        report.needs_superuser.extend(applied.needs_superuser);
-        report.left_out.extend(applied.left_out);
+        applied.tell(report);
         (report.rows, report.tables) = (totals.rows(), totals.tables());
         options.tell(report.progress());
     }
+    applier.owners().await?.tell(report);
     source.verified().await.map_err(Error::Unverified)?;
     totals.compare(&tables)?;
     let session = applier.into_session();

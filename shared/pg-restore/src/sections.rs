@@ -37,6 +37,7 @@ pub(crate) async fn apply(
         run.section(Arc::new(entry), Bytes::from(sql)).await?;
     }
     run.settle().await?;
+    run.owners().await?;
     source.verified().await.map_err(Error::Unverified)?;
     run.totals.compare(&plan.edit.totals(source.tables()))?;
     run.crew.close().await;
@@ -88,6 +89,13 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Sets owners that were refused before. Nothing may be under way.
+    async fn owners(&mut self) -> Result<(), Error> {
+        let applied = self.crew.lead()?.owners().await?;
+        applied.tell(self.report);
+        Ok(())
+    }
+
     async fn one(&mut self) -> Result<bool, Error> {
         let Some(done) = self.crew.one().await? else { return Ok(false) };
         self.count(done)?;
@@ -99,10 +107,8 @@ impl Run<'_> {
         self.totals.add(entry, done.applied.rows)?;
         let report = &mut *self.report;
         report.sections += 1;
-        report.statements += done.applied.statements;
         report.bytes += entry.sql_length;
-        report.needs_superuser.extend(done.applied.needs_superuser);
-        report.left_out.extend(done.applied.left_out);
+        done.applied.tell(report);
         (report.rows, report.tables) = (self.totals.rows(), self.totals.tables());
         self.options.tell(report.progress());
         Ok(())

@@ -38,6 +38,16 @@ impl Act {
         Self { entry: Arc::clone(entry), text: section.slice_ref(sql.text), line: sql.line, header }
     }
 
+    /// The same with a text of its own, that keeps no section alive.
+    pub(crate) fn apart(entry: &SectionEntry, sql: &SqlText<'_>) -> Self {
+        let header = sql.object.map(|object| Header {
+            name: Bytes::copy_from_slice(object.name),
+            kind: Bytes::copy_from_slice(object.kind),
+            schema: object.schema.map(Bytes::copy_from_slice),
+        });
+        Self { entry: Arc::new(entry.clone()), text: Bytes::copy_from_slice(sql.text), line: sql.line, header }
+    }
+
     /// As the splitter had it.
     pub(crate) fn sql(&self) -> SqlText<'_> {
         let object = self.header.as_ref().map(|header| ObjectHeader {

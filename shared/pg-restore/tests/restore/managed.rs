@@ -86,6 +86,39 @@ async fn what_only_a_superuser_may_do_is_named_and_the_rest_is_there() {
     }
 }
 
+/// A role may own what is in a schema if it may create there, which pg_dump's order grants after the owners are set.
+#[tokio::test(flavor = "multi_thread")]
+async fn owner_that_may_create_only_by_a_privilege_of_the_backup_is_set() {
+    for major in MAJORS {
+        let (app, place) = (unique("app_"), Place::by(By::master(major)).await);
+        let source = Database::create(major).await;
+        source
+            .run(&format!(
+                "CREATE ROLE {app}; GRANT {app} TO {}; CREATE SCHEMA s; GRANT USAGE, CREATE ON SCHEMA s TO {app}; \
+                 CREATE TABLE s.t (a int PRIMARY KEY); ALTER TABLE s.t OWNER TO {app}; GRANT SELECT ON s.t TO PUBLIC; \
+                 CREATE FUNCTION s.f() RETURNS int LANGUAGE sql AS 'SELECT 1'; ALTER FUNCTION s.f() OWNER TO {app}",
+                master(&place)
+            ))
+            .await;
+        let report = restore(&place, Backup::of(&source).await.into(), Choice::default()).await.unwrap();
+        let said = report.needs_superuser.join("\n");
+        assert!(
+            said.contains("ALTER SCHEMA s OWNER TO postgres") && report.needs_superuser.len() == 1,
+            "{major}: {said}"
+        );
+        assert!(report.differences.is_empty() && report.not_compared.is_empty(), "{report:?}");
+        let owned = format!(
+            "SELECT (SELECT relowner = '{app}'::regrole FROM pg_class WHERE oid = 's.t'::regclass) \
+             AND (SELECT proowner = '{app}'::regrole FROM pg_proc WHERE oid = 's.f'::regproc) \
+             AND has_table_privilege('pg_monitor', 's.t', 'SELECT')"
+        );
+        assert!(place.query::<bool>(&owned).await, "{major}");
+        let admin = place.server.connect("postgres").await;
+        drop((source, place));
+        admin.batch_execute(&format!("DROP ROLE {app}")).await.unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn any_other_error_stops() {
     for major in MAJORS {

@@ -19,6 +19,7 @@ use crate::session;
 use crate::statement::Act;
 use crate::statement::roles::{Roles, Use};
 use crate::statement::subject::sequence_of;
+use crate::statement::words::Words;
 
 mod copy;
 mod excerpt;
@@ -54,8 +55,8 @@ pub(crate) struct Orders {
     unmade: Arc<Mutex<BTreeSet<String>>>,
     /// What the executed statements say is there, if that is to be compared.
     said: Option<Arc<Mutex<Said>>>,
-    /// Statements that give something an owner, and were refused so far.
-    owners: Arc<Mutex<Vec<Act>>>,
+    /// Statements that give something an owner, and were refused so far, and in which words.
+    owners: Arc<Mutex<Vec<(Act, String)>>>,
 }
 
 impl Orders {
@@ -185,11 +186,19 @@ impl Applier {
     /// Sets the owners that were refused so far. Behind everything else, each role has what the backup grants it: without a superuser, an
     /// owner must be allowed to create in the schema, and pg_dump's order grants that last.
     pub(crate) async fn owners(&mut self) -> Result<Applied, Error> {
-        let owners = std::mem::take(&mut *self.orders.owners.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut owners = std::mem::take(&mut *self.orders.owners.lock().unwrap_or_else(PoisonError::into_inner));
+        // A column's sequence has followed its table by then.
+        owners.sort_by_key(|(act, _)| Words::new(act.sql().text).take(&["alter", "sequence"]));
+        let mut applied = Applied::default();
         self.last_try = true;
-        let applied = self.acts(&owners).await;
+        for (act, refused) in owners {
+            let mut tried = self.acts(&[act]).await?;
+            // A sequence may only say now that it goes with its table.
+            tried.needs_superuser.fill(refused);
+            applied.add(tried);
+        }
         self.last_try = false;
-        applied
+        Ok(applied)
     }
 
     /// Ends the connection.
@@ -240,13 +249,13 @@ impl Applier {
         let error = self.failed(current, error);
         let verdict = {
             let mut unmade = orders.unmade.lock().unwrap_or_else(PoisonError::into_inner);
-            forgiven::judge(&error, &edited, may_fail, optional, &mut unmade)
+            forgiven::judge(&error, &edited, may_fail, optional, self.last_try, &mut unmade)
         };
         let put_off = !self.last_try && Roles::of(&text).used == Use::Owner;
         match verdict {
-            forgiven::Verdict::NeedsSuperuser(_) if put_off => {
+            forgiven::Verdict::NeedsSuperuser(what) if put_off => {
                 let mut owners = orders.owners.lock().unwrap_or_else(PoisonError::into_inner);
-                owners.push(Act::apart(given.entry, given.sql));
+                owners.push((Act::apart(given.entry, given.sql), what));
             }
             forgiven::Verdict::NeedsSuperuser(what) => applied.needs_superuser.push(what),
             forgiven::Verdict::LeftOut(what) => applied.left_out.push(what),

@@ -38,19 +38,20 @@ pub(super) fn is_not_granted(code: &SqlState) -> bool {
     [SqlState::WARNING_PRIVILEGE_NOT_GRANTED, SqlState::WARNING_PRIVILEGE_NOT_REVOKED].contains(code)
 }
 
-/// `unmade`: what was not made before, to which this is added.
+/// `unmade`: what was not made before, to which this is added. `last_try`: the statement gives an owner, which was refused before.
 pub(super) fn judge(
     error: &Error,
     sql: &SqlText<'_>,
     may_fail: bool,
     optional: bool,
+    last_try: bool,
     unmade: &mut BTreeSet<String>,
 ) -> Verdict {
     let Error::Statement { object, excerpt, source, .. } = error else { return Verdict::Failed };
     let Some(code) = source.code().filter(|_| may_fail) else { return Verdict::Failed };
     let said = || format!("{object}: {excerpt} ({})", source.message().unwrap_or_default());
-    // insufficient_privilege
-    if code == "42501" {
+    // insufficient_privilege; feature_not_supported: by now, a sequence belongs to a column, whose table did not get the owner either
+    if code == "42501" || (last_try && code == "0A000") {
         if Words::new(sql.text).take(&["create"]) {
             unmade.extend(own_name(sql));
         }

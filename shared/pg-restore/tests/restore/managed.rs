@@ -95,7 +95,7 @@ async fn owner_that_may_create_only_by_a_privilege_of_the_backup_is_set() {
         source
             .run(&format!(
                 "CREATE ROLE {app}; GRANT {app} TO {}; CREATE SCHEMA s; GRANT USAGE, CREATE ON SCHEMA s TO {app}; \
-                 CREATE TABLE s.t (a int PRIMARY KEY); ALTER TABLE s.t OWNER TO {app}; GRANT SELECT ON s.t TO PUBLIC; \
+                 CREATE TABLE s.t (a serial PRIMARY KEY); ALTER TABLE s.t OWNER TO {app}; GRANT SELECT ON s.t TO PUBLIC; \
                  CREATE FUNCTION s.f() RETURNS int LANGUAGE sql AS 'SELECT 1'; ALTER FUNCTION s.f() OWNER TO {app}",
                 master(&place)
             ))
@@ -108,7 +108,7 @@ async fn owner_that_may_create_only_by_a_privilege_of_the_backup_is_set() {
         );
         assert!(report.differences.is_empty() && report.not_compared.is_empty(), "{report:?}");
         let owned = format!(
-            "SELECT (SELECT relowner = '{app}'::regrole FROM pg_class WHERE oid = 's.t'::regclass) \
+            "SELECT (SELECT bool_and(relowner = '{app}'::regrole) FROM pg_class WHERE relname IN ('t', 't_a_seq')) \
              AND (SELECT proowner = '{app}'::regrole FROM pg_proc WHERE oid = 's.f'::regproc) \
              AND has_table_privilege('pg_monitor', 's.t', 'SELECT')"
         );

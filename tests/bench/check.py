@@ -4,8 +4,6 @@ The least that a check has to do is to get the same bytes: so it is judged by ho
 """
 
 import concurrent.futures
-import contextlib
-import functools
 import http.client
 import os
 import re
@@ -36,26 +34,6 @@ def say(text=""):
     print(text, flush=True)
 
 
-@functools.cache
-def build():
-    """The function's program, and what it is measured with."""
-    what = ["-p", "verify", "-p", "file-archive", "--bin", "verify", "--example", "bucket_bench"]
-    subprocess.run(["cargo", "build", "--release", *what], cwd=place.CHECKOUT, check=True)
-    target = Path(os.environ.get("CARGO_TARGET_DIR", place.CHECKOUT / "target")) / "release"
-    return str(target / "verify"), str(target / "examples/bucket_bench")
-
-
-@contextlib.contextmanager
-def served(folder):
-    """The address of a server of the backups in a folder."""
-    server = subprocess.Popen([build()[1], "vault", str(folder), str(LATENCY_MS), str(RATE)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
-        yield server.stdout.readline().strip()
-    finally:
-        server.stdin.close()
-        server.wait()
-
-
 def download(endpoint, folder):
     """Gets every byte of it, and keeps none."""
     address = urllib.parse.urlparse(endpoint).netloc
@@ -83,10 +61,10 @@ def measure(stack, kind, environment, folder):
     settings = {**stack.variables, **dict(malloc), "OFFSITE_ENVIRONMENT": environment, "OFFSITE_VAULT_BUCKET": "vault", "OFFSITE_LOCK_DAYS": "1",
                 "OFFSITE_WRAPPING_KEYS_SECRET": stack.wrapping_keys}
 
-    with served(folder) as endpoint:
+    with files.serving("vault", folder, LATENCY_MS, RATE) as endpoint:
         def ours():
             variables = {**settings, "AWS_ENDPOINT_URL_S3": endpoint}
-            report, cost = function.invoke(build()[0], variables, {"mode": "check", "kind": kind}, under=("taskset", "-c", "0"))
+            report, cost = function.invoke(str(files.build() / "verify"), variables, {"mode": "check", "kind": kind}, under=("taskset", "-c", "0"))
             [checked] = report["checks"]
             assert checked["whole"], report
             return cost
@@ -113,7 +91,7 @@ def fetched(stack, bucket, environment, kind, folder):
 
 def check(stack):
     missed = []
-    build()
+    files.build()
     with restore.unlocked(stack) as folder:
         say(f"check: making a database of {ROWS} rows of a thousand random bytes")
         database = stage.database(stack, "bench_check")

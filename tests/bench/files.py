@@ -41,17 +41,21 @@ def say(text=""):
 
 @functools.cache
 def build():
-    """The function's program, and what it is measured with, from one set of dependencies."""
-    what = ["-p", "backup-files", "-p", "file-archive", "--bin", "backup-files", "--example", "bucket_bench"]
+    """The folder of the functions' programs and of what they are measured with, from one set of dependencies."""
+    what = ["-p", "backup-files", "-p", "verify", "-p", "file-archive", "--bin", "backup-files", "--bin", "verify", "--example", "bucket_bench"]
     subprocess.run(["cargo", "build", "--release", *what], cwd=place.CHECKOUT, check=True)
-    return str(place.CHECKOUT / "target/release/backup-files"), str(place.CHECKOUT / "target/release/examples/bucket_bench")
+    return place.CHECKOUT / "target/release"
+
+
+def bench_program():
+    """What answers as S3 does, and copies as little as can be."""
+    return str(build() / "examples/bucket_bench")
 
 
 @contextlib.contextmanager
-def served(count, sizes, milliseconds=LATENCY_MS, bandwidth=()):
-    """The address of a server with so many objects."""
-    _, bench = build()
-    server = subprocess.Popen([bench, "serve", *map(str, (count, sizes, milliseconds, *bandwidth))], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def serving(*arguments):
+    """The address of a server of the benchmark's own."""
+    server = subprocess.Popen([bench_program(), *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         yield server.stdout.readline().strip()
     finally:
@@ -59,11 +63,16 @@ def served(count, sizes, milliseconds=LATENCY_MS, bandwidth=()):
         server.wait()
 
 
+def served(count, sizes, milliseconds=LATENCY_MS, bandwidth=()):
+    """The address of a server with so many objects."""
+    return serving("serve", count, sizes, milliseconds, *bandwidth)
+
+
 class Contenders:
     """All of them read one bucket of one server, and write into the vault there."""
 
     def __init__(self, stack, endpoint, bucket="files", vault="vault"):
-        self.program, self.bench = build()
+        self.program, self.bench = str(build() / "backup-files"), bench_program()
         self.variables = {**stack.variables, "AWS_ENDPOINT_URL_S3": endpoint}
         # What of the C library's memory the template sets is part of what is measured.
         malloc = re.findall(r"^ *(MALLOC_\w+): \"?(\w+)", (place.CHECKOUT / "template.yaml").read_text(), re.MULTILINE)

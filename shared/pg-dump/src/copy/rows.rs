@@ -129,8 +129,11 @@ impl Rows {
         let cut = self.sql.get(full..).and_then(|late| memchr(b'\n', late)).map(|at| full + at + 1);
         let (from, to) = (self.seen, cut.unwrap_or(self.sql.len()));
         let new = &self.sql[from..to];
-        // Looked for once where there is none: most pieces of a long row.
-        let last = memrchr(b'\n', new);
+        // What comes late is looked at once: the first row that ends there is the last.
+        let last = match cut {
+            Some(end) => Some(end - 1 - from),
+            None => memrchr(b'\n', &self.sql[from..to.min(full)]),
+        };
         self.check_length(new, last.is_some())?;
         if let Some(last) = last {
             self.check_end(from, from + last + 1)?;

@@ -11,7 +11,7 @@ use testing::stack::Server;
 use testing::{s3, secrets, unique};
 
 use crate::SHOP;
-use crate::cut_ciphertext::{altered, forged, objects};
+use crate::cut_ciphertext::{altered, objects};
 
 /// A server of drills, and a role of this test's own that may create databases and nothing else.
 struct Drills {

@@ -10,6 +10,7 @@ use sql_text::{SqlText, Statement, setting, split};
 use sql_volume::{DigestSeed, RowDigest, SectionEntry, SectionKind};
 use tokio_postgres::error::DbError;
 
+use crate::compare::reader::Name;
 use crate::edit::{Edit, Edited};
 use crate::error::Error;
 use crate::failure::{Failure, Rows};
@@ -23,6 +24,7 @@ use crate::statement::words::Words;
 
 mod copy;
 mod excerpt;
+mod extension;
 mod forgiven;
 pub(crate) mod post_data;
 
@@ -43,6 +45,8 @@ pub(crate) struct Applier {
     encoding: Option<String>,
     executor: bool,
     settings: Settings,
+    /// Extensions' tables and sequences that the role may not write, once that was asked.
+    of_others: Option<BTreeSet<Name>>,
     /// Whether an owner that is refused now is refused for good.
     last_try: bool,
 }
@@ -64,6 +68,10 @@ impl Orders {
         Self { edit: Arc::new(edit), unmade: Arc::default(), said, owners: Arc::default() }
     }
 
+    fn unmade(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.unmade.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn said(&self) -> Option<MutexGuard<'_, Said>> {
         Some(self.said.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -78,6 +86,8 @@ pub(crate) struct Applied {
     pub(crate) needs_superuser: Vec<String>,
     /// What needs something that was not chosen.
     pub(crate) left_out: Vec<String>,
+    /// The table whose rows are among what needs a superuser.
+    pub(crate) not_filled: Option<Name>,
 }
 
 impl Applied {
@@ -93,6 +103,7 @@ impl Applied {
         report.statements += self.statements;
         report.needs_superuser.extend(self.needs_superuser);
         report.left_out.extend(self.left_out);
+        report.not_filled.extend(self.not_filled);
     }
 }
 
@@ -119,6 +130,7 @@ impl Applier {
             encoding: None,
             executor: false,
             settings: Settings::default(),
+            of_others: None,
             last_try: false,
         })
     }
@@ -133,6 +145,7 @@ impl Applier {
             encoding: None,
             executor: false,
             settings: Settings::default(),
+            of_others: None,
             last_try: false,
         }
     }
@@ -158,8 +171,9 @@ impl Applier {
                         let what = format!("section {} has more than one COPY", entry.seq);
                         return Err(Error::Contradiction { what });
                     }
-                    applied.rows = Some(self.copy(&current, sql.slice(rows.clone())).await?);
-                    applied.statements += 1;
+                    let copied = self.copy(&current, sql.slice(rows.clone())).await?;
+                    (applied.rows, applied.not_filled) = (copied.rows, copied.not_filled.clone());
+                    applied.add(copied);
                 }
             }
         }
@@ -223,13 +237,20 @@ impl Applier {
         if savepoint {
             self.around(current, "SAVEPOINT offsite_statement").await?;
         }
-        if self.transaction
-            && let Some((schema, name)) = sequence_of(&text)
-        {
-            // What setval does is not undone, unless the sequence was rewritten in the same transaction.
-            self.around(current, &format!("ALTER SEQUENCE {} RESTART", qualified(&schema, &name))).await?;
-        }
         let mut applied = Applied { statements: 1, ..Applied::default() };
+        if let Some(name) = sequence_of(&text) {
+            if let Some(why) = self.refusal(current, &name).await? {
+                let (object, begin) =
+                    (excerpt::object(current.entry, &edited), excerpt::beginning(current.entry.kind, &text));
+                applied.needs_superuser.push(format!("{object}: {begin} (the sequence is {why})"));
+                return Ok(Applied { statements: 0, ..applied });
+            }
+            if self.transaction {
+                // What setval does is not undone, unless the sequence was rewritten in the same transaction.
+                let restart = format!("ALTER SEQUENCE {} RESTART", qualified(&name.0, &name.1));
+                self.around(current, &restart).await?;
+            }
+        }
         let Err(error) = self.send_statement(&text).await else {
             if savepoint {
                 self.around(current, "RELEASE SAVEPOINT offsite_statement").await?;
@@ -248,7 +269,7 @@ impl Applier {
         };
         let error = self.failed(current, error);
         let verdict = {
-            let mut unmade = orders.unmade.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut unmade = orders.unmade();
             forgiven::judge(&error, &edited, may_fail, optional, self.last_try, &mut unmade)
         };
         let put_off = !self.last_try && Roles::of(&text).used == Use::Owner;

@@ -197,6 +197,8 @@ pub(crate) struct Relations {
     pub(crate) partitions: BTreeMap<Name, Vec<Name>>,
     /// Pages of tables that can be read by ranges of pages.
     pub(crate) pages: BTreeMap<Name, u64>,
+    /// Tables not all of whose rows are the database's, with the condition for those that are.
+    pub(crate) conditions: BTreeMap<Name, String>,
 }
 
 /// Pages that are read at once: 64 MiB.
@@ -214,11 +216,13 @@ impl Relations {
         };
         let mut pieces = Vec::new();
         for leaf in leaves {
-            let pages = self.pages.get(&leaf).copied().unwrap_or(0);
+            let condition = self.conditions.get(&leaf).cloned();
+            let pages = if condition.is_some() { 0 } else { self.pages.get(&leaf).copied().unwrap_or(0) };
             let mut from = 0;
             loop {
                 let to = Some(from + PAGES).filter(|to| *to < pages);
-                pieces.push(Piece { table: leaf.clone(), columns: Arc::clone(&columns), pages: (from, to) });
+                let (table, columns, condition) = (leaf.clone(), Arc::clone(&columns), condition.clone());
+                pieces.push(Piece { table, columns, pages: (from, to), condition });
                 match to {
                     Some(next) => from = next,
                     None => break,
@@ -247,7 +251,8 @@ mod tests {
             (PAGES, vec![(0, None)]),
             (2 * PAGES + 1, vec![(0, Some(PAGES)), (PAGES, Some(2 * PAGES)), (2 * PAGES, None)]),
         ] {
-            let relations = Relations { partitions: BTreeMap::new(), pages: BTreeMap::from([(name.clone(), pages)]) };
+            let pages = BTreeMap::from([(name.clone(), pages)]);
+            let relations = Relations { partitions: BTreeMap::new(), pages, conditions: BTreeMap::new() };
             let pieces = relations.pieces(&totals, &BTreeSet::new());
             assert_eq!(pieces.iter().map(|piece| piece.pages).collect::<Vec<_>>(), expected);
         }

@@ -65,13 +65,13 @@ pub async fn drill(
     drill: DrillOptions,
 ) -> Result<DrillReport, Error> {
     let place = DrillServer::open(server, &source.database().name, drill.on_source_server).await?;
-    let dropped_leftovers = place.drop_leftovers().await?;
+    let dropped_leftovers = place.drop_leftovers(options.drop_timeout).await?;
     let clock = Instant::now();
     let (stop, target) =
         (options.clone(), Target { options: place.maintenance().clone(), name: place.name().to_owned() });
     let restored = restore_into_new(target, source, options).await?;
     // From here on whatever happens drops it.
-    let scratch = Scratch::adopt(place.maintenance().clone(), place.name().to_owned());
+    let scratch = Scratch::adopt(place.maintenance().clone(), place.name().to_owned(), stop.drop_timeout);
     let restore_seconds = seconds(clock.elapsed()) - restored.durations.compare;
     let clock = Instant::now();
     let proven = async {

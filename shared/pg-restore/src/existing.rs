@@ -114,10 +114,11 @@ async fn run(
             let (on_conflict, found) = (options.choice.on_conflict, Tables::find(&session, &tables).await?);
             match on_conflict {
                 OnConflict::Fail => {
-                    found.must_be_empty(&session).await?;
+                    found.must_be_empty(&session, true).await?;
                     large_objects::must_be_new(&session, &plan.large_objects).await?;
                 }
                 OnConflict::Truncate => {
+                    found.must_be_empty(&session, false).await?;
                     let family = found.family(&session).await?;
                     ForeignKeys::find(&session, &family).await?.must_be_within(&family)?;
                 }
@@ -180,7 +181,8 @@ async fn run(
 
     let (encoding, seed) = (source.database().encoding.clone(), source.digest_seed());
     let proof = Proof { said, edit: &plan.edit, encoding: encoding.clone(), seed, options, new: false };
-    let session = compare(session, proof, &tables, options, report).await?;
+    let filled = report.filled(tables);
+    let session = compare(session, proof, &filled, options, report).await?;
     options.tell(Progress { phase: Phase::Naming, ..report.progress() });
     match session.client.batch_execute("COMMIT").await {
         Ok(()) => Ok(session),
@@ -273,8 +275,11 @@ impl Guards {
             return Err(Error::Unfit { why: vec!["its tables were altered meanwhile: restore again".to_owned()] });
         }
         match options.choice.on_conflict {
-            OnConflict::Fail => tables.must_be_empty(session).await?,
-            OnConflict::Truncate => foreign_keys.must_be_within(&family)?,
+            OnConflict::Fail => tables.must_be_empty(session, true).await?,
+            OnConflict::Truncate => {
+                tables.must_be_empty(session, false).await?;
+                foreign_keys.must_be_within(&family)?;
+            }
         }
         let triggers = Triggers::find(session, &family).await?;
         foreign_keys.must_be_enabled(session).await?;

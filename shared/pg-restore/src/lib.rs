@@ -7,6 +7,7 @@
 mod apply;
 mod choice;
 mod compare;
+mod configuration;
 mod crew;
 mod drill;
 mod edit;

@@ -28,6 +28,9 @@ pub struct RestoreOptions {
     pub allow_older_server: bool,
     /// How long a restore into an existing database waits for each of its locks; 10 s by default.
     pub lock_timeout: Duration,
+    /// How long dropping a database may take; 2 min by default. A server waits for all of its processes then, and some extensions bring one
+    /// that never answers.
+    pub drop_timeout: Duration,
     /// Connections that apply, read back and analyze, from 1; 4 by default.
     pub jobs: usize,
     /// By which the run is known. Of two with one id, the second is refused while the first is under way.
@@ -53,6 +56,7 @@ impl Default for RestoreOptions {
             analyze: true,
             allow_older_server: false,
             lock_timeout: Duration::from_secs(10),
+            drop_timeout: Duration::from_secs(120),
             jobs: 4,
             request_id: None,
             extent: Extent::default(),

@@ -1,11 +1,14 @@
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::Serialize;
+use sql_volume::TableTotals;
 
+use crate::compare::reader::Name;
 use crate::options::{Phase, Progress};
 
 /// What a restore did. Its counts add up: the rows of all COPY blocks, of all tables' totals and, if compared, of all tables read back
-/// are the same number.
+/// are the same number, unless rows are among what needs a superuser.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct RestoreReport {
@@ -37,6 +40,9 @@ pub struct RestoreReport {
     pub rows_equal: bool,
     /// What was not restored because only a superuser, or a role that the restoring one is no member of, may do it.
     pub needs_superuser: Vec<String>,
+    /// Tables whose rows are among that: there is nothing to compare.
+    #[serde(skip)]
+    pub(crate) not_filled: BTreeSet<Name>,
     /// What was not restored because it needs a table that was not chosen.
     pub left_out: Vec<String>,
     /// What is not as it was backed up, by name: the first of [`RestoreReport::differing`]. Rows that differ are an error.
@@ -61,6 +67,12 @@ impl RestoreReport {
         let Self { needs_superuser, left_out, not_compared, differing, .. } = self;
         let nothing_else = needs_superuser.is_empty() && left_out.is_empty() && not_compared.is_empty();
         self.equal = self.rows_equal && whole && nothing_else && *differing == 0;
+    }
+
+    /// The tables that were filled.
+    pub(crate) fn filled(&self, tables: Vec<TableTotals>) -> Vec<TableTotals> {
+        let filled = |table: &TableTotals| !self.not_filled.contains(&(table.schema.clone(), table.table.clone()));
+        tables.into_iter().filter(filled).collect()
     }
 
     /// How far it is while it applies.

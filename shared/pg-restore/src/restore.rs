@@ -80,7 +80,7 @@ pub async fn restore_into_new(
         estimate.must_fit(&options)?;
     }
     let name = target.provisional_name()?;
-    let scratch = Scratch::create(maintenance, name, source.database(), server.major).await?;
+    let scratch = Scratch::create(maintenance, name, source.database(), server.major, options.drop_timeout).await?;
     let filled = tokio::select! {
         biased;
         reason = options.stop() => Err(Error::GivenUp { reason }),
@@ -114,7 +114,7 @@ async fn fill(
     let readers = if options.compare {
         let (edit, encoding, seed) = (&plan.edit, encoding.clone(), source.digest_seed());
         let proof = Proof { said, edit, encoding, seed, options, new: true };
-        let tables = plan.edit.totals(source.tables());
+        let tables = report.filled(plan.edit.totals(source.tables()));
         let place = scratch.options();
         let (readers, findings) = tokio::try_join!(readers.compare(&tables, options, report), proof.of_new(&place))?;
         findings.tell(report);

@@ -15,6 +15,8 @@ use crate::session;
 /// How often, and how long between, an act is repeated that others' sessions or a lost connection were in the way of.
 const ATTEMPTS: u32 = 6;
 const PAUSE: Duration = Duration::from_secs(1);
+/// `query_canceled`: the time was over.
+const CANCELLED: &str = "57014";
 /// The renaming makes itself, and with it everything before it, durable, whatever the role's default is.
 const DURABLE: &str = "\
     SELECT pg_catalog.set_config(name, 'on', false) FROM pg_catalog.pg_settings \
@@ -28,6 +30,7 @@ pub(crate) struct Scratch {
     name: String,
     oid: u32,
     exists: bool,
+    drop_timeout: Duration,
 }
 
 impl Scratch {
@@ -37,6 +40,7 @@ impl Scratch {
         name: String,
         database: &DatabaseProperties,
         major: u32,
+        drop_timeout: Duration,
     ) -> Result<Self, Error> {
         let sql = create_statement(&name, database, major);
         let creating = tokio::spawn(async move {
@@ -48,7 +52,7 @@ impl Scratch {
                     source => Error::Step { act: act(), source },
                 });
             }
-            let mut scratch = Self { maintenance, name: name.clone(), oid: 0, exists: true };
+            let mut scratch = Self { maintenance, name: name.clone(), oid: 0, exists: true, drop_timeout };
             match oid_of(&session, &name).await {
                 Ok(Some(oid)) => scratch.oid = oid,
                 Ok(None) => {
@@ -63,8 +67,8 @@ impl Scratch {
     }
 
     /// One that this run saw created and named.
-    pub(crate) fn adopt(maintenance: ConnectOptions, name: String) -> Self {
-        Self { maintenance, name, oid: 0, exists: true }
+    pub(crate) fn adopt(maintenance: ConnectOptions, name: String, drop_timeout: Duration) -> Self {
+        Self { maintenance, name, oid: 0, exists: true, drop_timeout }
     }
 
     /// How to connect to it.
@@ -116,13 +120,15 @@ impl Scratch {
     /// Drops it when it has served.
     pub(crate) async fn remove(mut self) -> Result<(), Error> {
         self.exists = false;
-        drop_database(&self.maintenance, &self.name).await
+        drop_database(&self.maintenance, &self.name, self.drop_timeout).await
     }
 
     /// Drops it because of `cause`, which is returned; or what is worse, if that fails.
     pub(crate) async fn discard(mut self, cause: Error) -> Error {
         self.exists = false;
-        match drop_database(&self.maintenance, &self.name).await {
+        // Told at once: dropping takes its time.
+        tracing::warn!(database = self.name, %cause, "the restore failed: its database is dropped");
+        match drop_database(&self.maintenance, &self.name, self.drop_timeout).await {
             Ok(()) => cause,
             Err(error) => Error::LeftBehind { name: self.name.clone(), drop: Box::new(error), source: Box::new(cause) },
         }
@@ -134,11 +140,11 @@ impl Drop for Scratch {
         if !self.exists {
             return;
         }
-        let (maintenance, name) = (self.maintenance.clone(), self.name.clone());
+        let (maintenance, name, timeout) = (self.maintenance.clone(), self.name.clone(), self.drop_timeout);
         tracing::warn!(database = name, "the restore was abandoned: its database is dropped");
         match Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn(async move {
-                if let Err(error) = drop_database(&maintenance, &name).await {
+                if let Err(error) = drop_database(&maintenance, &name, timeout).await {
                     tracing::error!(database = name, %error, "an incomplete database is left behind");
                 }
             })),
@@ -147,15 +153,27 @@ impl Drop for Scratch {
     }
 }
 
-pub(crate) async fn drop_database(maintenance: &ConnectOptions, name: &str) -> Result<(), Error> {
+pub(crate) async fn drop_database(maintenance: &ConnectOptions, name: &str, timeout: Duration) -> Result<(), Error> {
     let (mut attempt, mut force) = (1, " WITH (FORCE)");
     loop {
         let dropped = async {
             let session = connect(maintenance).await?;
+            // Sent by itself: together with DROP DATABASE it would be a transaction, in which no database can be dropped.
+            let limit = format!("SET statement_timeout = {}", timeout.as_millis());
             let sql = format!("DROP DATABASE IF EXISTS {}{force}", identifier(name));
-            if let Err(error) = session.client.batch_execute(&sql).await {
+            let dropped = match session.client.batch_execute(&limit).await {
+                Ok(()) => session.client.batch_execute(&sql).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = dropped {
                 let source = Failure::of(&session, error, Rows::None);
-                return Err(Error::Step { act: format!("drop database {name}"), source });
+                let act = match source.code() {
+                    Some(CANCELLED) => {
+                        format!("drop database {name}: the server's log may name a process that it waits for")
+                    }
+                    _ => format!("drop database {name}"),
+                };
+                return Err(Error::Step { act, source });
             }
             session.close().await;
             Ok(())

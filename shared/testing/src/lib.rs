@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, missing_docs)]
 
 pub mod archivers;
+pub mod extension;
 pub mod faults;
 pub mod iam;
 pub mod lambda;

@@ -5,7 +5,7 @@ use futures_util::SinkExt;
 use sql_text::quote::literal;
 use sql_volume::RowDigest;
 
-use crate::apply::{Applier, Current};
+use crate::apply::{Applied, Applier, Current};
 use crate::error::Error;
 
 /// Bytes per message of COPY: large enough for few messages, small against a section.
@@ -13,7 +13,7 @@ const CHUNK: usize = 256 * 1024;
 
 impl Applier {
     /// Sends the rows of a COPY, and compares the number that PostgreSQL stored with the number sent.
-    pub(super) async fn copy(&mut self, current: &Current<'_>, rows: Bytes) -> Result<RowDigest, Error> {
+    pub(super) async fn copy(&mut self, current: &Current<'_>, rows: Bytes) -> Result<Applied, Error> {
         let (seed, counted) = (self.seed, rows.clone());
         // Hashing a section takes milliseconds: beside the sending, off the async threads.
         let digest = tokio::task::spawn_blocking(move || {
@@ -21,6 +21,12 @@ impl Applier {
             digest.add_rows(seed, &counted);
             digest
         });
+        if let Some(table) = current.entry.schema.clone().zip(current.entry.table.clone())
+            && let Some(why) = self.refusal(current, &table).await?
+        {
+            let digest = digest.await.map_err(|_| Error::Interrupted)?;
+            return Ok(self.not_filled(current, why, table, digest));
+        }
         let command = self.copy_command(current).await?;
         let stored = self.send(&command, rows).await.map_err(|error| self.failed(current, error))?;
         let digest = digest.await.map_err(|_| Error::Interrupted)?;
@@ -29,7 +35,7 @@ impl Applier {
             let table = super::excerpt::object(current.entry, current.sql);
             return Err(Error::RowsLost { table, section, sent, stored });
         }
-        Ok(digest)
+        Ok(Applied { statements: 1, rows: Some(digest), ..Applied::default() })
     }
 
     async fn send(&self, command: &str, mut rows: Bytes) -> Result<u64, tokio_postgres::Error> {

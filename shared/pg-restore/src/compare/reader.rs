@@ -8,6 +8,7 @@ use sql_volume::{DigestSeed, RowDigest, RowsInPieces};
 use tokio_postgres::Client;
 
 use crate::compare::Relations;
+use crate::configuration::conditions;
 use crate::error::Error;
 use crate::failure::{Failure, Rows};
 use crate::session;
@@ -24,13 +25,15 @@ const PIECE: usize = 64 << 10;
 /// Schema and name.
 pub(crate) type Name = (String, String);
 
-/// Some pages of a table.
+/// Some rows of a table.
 #[derive(Clone, Debug)]
 pub(crate) struct Piece {
     pub(crate) table: Name,
     pub(crate) columns: Arc<Vec<String>>,
-    /// The first, and the one behind the last; none for all that follow.
+    /// The first page, and the one behind the last; none for all that follow.
     pub(crate) pages: (u64, Option<u64>),
+    /// What selects the rows that are the database's, if an extension has others there: then of all pages.
+    pub(crate) condition: Option<String>,
 }
 
 /// Reads tables back.
@@ -74,7 +77,8 @@ impl Reader {
             act: "look for the tables that were restored".to_owned(),
             source: Failure::of(&self.session, error, Rows::None),
         };
-        let mut relations = Relations { partitions: Default::default(), pages: Default::default() };
+        let conditions = conditions(&self.session).await.map_err(failed)?;
+        let mut relations = Relations { partitions: Default::default(), pages: Default::default(), conditions };
         for row in self.client().query(PARTITIONS, &[]).await.map_err(failed)? {
             let leaves = relations.partitions.entry((row.get(0), row.get(1))).or_default();
             leaves.extend(row.get::<_, Option<String>>(2).zip(row.get(3)));
@@ -88,13 +92,14 @@ impl Reader {
     /// The digest of what a piece holds.
     pub(crate) async fn read(&self, piece: &Piece) -> Result<RowDigest, Error> {
         let (schema, table) = &piece.table;
-        let pages = match piece.pages {
-            (0, None) => String::new(),
-            (from, None) => format!(" WHERE ctid >= '({from},0)'"),
-            (from, Some(to)) => format!(" WHERE ctid >= '({from},0)' AND ctid < '({to},0)'"),
+        let rows = match (&piece.condition, piece.pages) {
+            (Some(condition), _) => condition.clone(),
+            (None, (0, None)) => String::new(),
+            (None, (from, None)) => format!(" WHERE ctid >= '({from},0)'"),
+            (None, (from, Some(to))) => format!(" WHERE ctid >= '({from},0)' AND ctid < '({to},0)'"),
         };
         let sql = format!(
-            "COPY (SELECT {} FROM ONLY {}{pages}) TO STDOUT WITH (ENCODING {})",
+            "COPY (SELECT {} FROM ONLY {}{rows}) TO STDOUT WITH (ENCODING {})",
             identifiers(&*piece.columns),
             qualified(schema, table),
             literal(&self.encoding)

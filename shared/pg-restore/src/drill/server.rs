@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use pg_client::{ConnectOptions, Session};
 
 use crate::error::Error;
@@ -62,7 +64,7 @@ impl DrillServer {
     }
 
     /// Drops what drills left behind that were killed: databases of a drill's name, of this role, of which no living drill holds the lock.
-    pub(super) async fn drop_leftovers(&self) -> Result<Vec<String>, Error> {
+    pub(super) async fn drop_leftovers(&self, timeout: Duration) -> Result<Vec<String>, Error> {
         let sql = "SELECT d.datname::text, (pg_catalog.regexp_match(d.datname, $1))[1] FROM pg_catalog.pg_database d \
                    JOIN pg_catalog.pg_roles r ON r.oid = d.datdba WHERE d.datname ~ $1 AND r.rolname = current_user \
                    ORDER BY 1";
@@ -72,7 +74,7 @@ impl DrillServer {
             if database == self.source || !self.rows(LOCK, &drill).await?.iter().any(|row| row.get(0)) {
                 continue;
             }
-            drop_database(&self.maintenance, &database).await?;
+            drop_database(&self.maintenance, &database, timeout).await?;
             self.rows(UNLOCK, &drill).await?;
             dropped.push(database);
         }

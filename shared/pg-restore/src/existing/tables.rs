@@ -16,6 +16,10 @@ struct Table {
     oid: u32,
     name: String,
     partitioned: bool,
+    /// What selects the rows that are the database's, if an extension has others there.
+    condition: Option<String>,
+    /// It is an extension's, and no table of this role: only rows can be added, at most.
+    others: bool,
 }
 
 impl Tables {
@@ -35,24 +39,27 @@ impl Tables {
             let columns: Vec<String> = row.get(2);
             let missing = totals.columns.iter().filter(|column| !columns.contains(column));
             why.extend(missing.map(|column| format!("table {name} has no column {column} to be filled")));
-            found.push(Table { oid, name, partitioned: row.get(1) });
+            let condition = row.get::<_, Option<&str>>(3).map(|condition| format!(" {condition}"));
+            found.push(Table { oid, name, partitioned: row.get(1), condition, others: row.get(4) });
         }
         if why.is_empty() { Ok(Self { found }) } else { Err(Error::Unfit { why }) }
     }
 
     /// With everything that they are partitions of, and that is a partition of these.
     pub(super) async fn family(&self, session: &Session) -> Result<Oids, Error> {
-        let oids: Vec<u32> = self.found.iter().map(|table| table.oid).collect();
+        let oids: Vec<u32> = self.found.iter().filter(|table| !table.others).map(|table| table.oid).collect();
         let rows = session.client.query(FAMILY, &[&oids]).await;
         let rows = rows.map_err(|error| step(session, "look for partitions", error))?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    pub(super) async fn must_be_empty(&self, session: &Session) -> Result<(), Error> {
+    /// Of all of them; or else of those that can't be emptied.
+    pub(super) async fn must_be_empty(&self, session: &Session, all: bool) -> Result<(), Error> {
         let mut filled = Vec::new();
-        for table in &self.found {
+        for table in self.found.iter().filter(|table| all || table.others) {
             let only = if table.partitioned { "" } else { "ONLY " };
-            let sql = format!("SELECT EXISTS (SELECT FROM {only}{})", table.name);
+            let condition = table.condition.as_deref().unwrap_or_default();
+            let sql = format!("SELECT EXISTS (SELECT FROM {only}{}{condition})", table.name);
             let row = session.client.query_one(&sql, &[]).await;
             if row.map_err(|error| step(session, &format!("look into table {}", table.name), error))?.get(0) {
                 filled.push(table.name.clone());
@@ -62,15 +69,19 @@ impl Tables {
     }
 
     pub(super) async fn truncate(&self, session: &Session) -> Result<(), Error> {
-        let names = self.found.iter().map(|table| match table.partitioned {
-            true => table.name.clone(),
-            false => format!("ONLY {}", table.name),
-        });
-        let names: Vec<String> = names.collect();
-        if names.is_empty() {
-            return Ok(());
+        let (mut names, mut rows) = (Vec::new(), Vec::new());
+        for table in self.found.iter().filter(|table| !table.others) {
+            match &table.condition {
+                // What the extension has there stays.
+                Some(condition) => rows.push(format!("DELETE FROM ONLY {}{condition}", table.name)),
+                None if table.partitioned => names.push(table.name.clone()),
+                None => names.push(format!("ONLY {}", table.name)),
+            }
         }
-        execute(session, "empty the tables", &format!("TRUNCATE {}", names.join(", "))).await
+        if !names.is_empty() {
+            rows.push(format!("TRUNCATE {}", names.join(", ")));
+        }
+        execute(session, "empty the tables", &rows.join("; ")).await
     }
 }
 
@@ -88,7 +99,12 @@ pub(super) async fn lock(session: &Session, oids: &Oids) -> Result<(), Error> {
 
 const FIND: &str = "\
     SELECT c.oid, c.relkind = 'p', ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a \
-    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '') \
+    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''), \
+    (SELECT x.condition FROM pg_catalog.pg_extension e CROSS JOIN LATERAL unnest(e.extconfig, e.extcondition) AS x(oid, condition) \
+    WHERE x.oid = c.oid AND x.condition <> ''), \
+    NOT pg_catalog.pg_has_role(c.relowner, 'USAGE') AND EXISTS (SELECT FROM pg_catalog.pg_depend d \
+    WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'e' \
+    AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass) \
     FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS t(schema, name, place) \
     LEFT JOIN (pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace) \
     ON n.nspname = t.schema AND c.relname = t.name AND c.relkind IN ('r', 'p') ORDER BY t.place";

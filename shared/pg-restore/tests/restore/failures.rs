@@ -10,7 +10,7 @@ use testing::unique;
 
 use crate::backup::{Backup, properties, simple};
 use crate::database::{Place, chain, pg_dump, proving};
-use crate::login::by_anyone;
+use crate::login::{by_anyone, by_anyone_once};
 use crate::psql::shop;
 use crate::source::Memory;
 
@@ -298,6 +298,32 @@ async fn database_that_cannot_be_dropped_is_reported_with_the_first_error(by: By
     let client = place.server.connect("postgres").await;
     client.batch_execute(&format!("ALTER DATABASE {} IS_TEMPLATE false", left[0])).await.unwrap();
     client.batch_execute(&format!("DROP DATABASE {}", left[0])).await.unwrap();
+}
+}
+
+by_anyone_once! {
+async fn database_that_takes_too_long_to_drop_is_reported_with_the_first_error(by: By) {
+    let place = Place::by(by).await;
+    let (server, like) = (place.server.clone(), format!("{}%", place.name));
+    let visitor = Arc::new(server.connect("postgres").await);
+    let holder = Arc::clone(&visitor);
+    let source = Memory::from(backup(&dump(TABLE, "", KEY))).failing_at(3).before(2, move || {
+        Box::pin(async move {
+            let row = holder.query_one("SELECT datname::text FROM pg_database WHERE datname LIKE $1", &[&like]).await;
+            let sql = format!("BEGIN; COMMENT ON DATABASE {} IS 'held'", row.unwrap().get::<_, String>(0));
+            holder.batch_execute(&sql).await.unwrap();
+        })
+    });
+    let mut options = proving();
+    options.drop_timeout = Duration::from_secs(1);
+    let error = pg_restore::restore_into_new(place.target(), source, options).await.unwrap_err();
+    let (left, refusal) = (place.databases().await, chain(&error));
+    assert!(matches!(&error, Error::LeftBehind { name, .. } if [name.clone()] == left[..]), "{refusal}");
+    assert!(refusal.contains("canceling statement due to statement timeout"), "{refusal}");
+    assert!(refusal.contains("the server's log may name a process that it waits for"), "{refusal}");
+    assert!(refusal.ends_with("read the backup: the vault is on fire"), "{refusal}");
+    visitor.batch_execute("ROLLBACK").await.unwrap();
+    visitor.batch_execute(&format!("DROP DATABASE {}", left[0])).await.unwrap();
 }
 }
 

@@ -8,6 +8,7 @@ mod drill;
 mod encodings;
 mod equality;
 mod existing;
+mod extension_rows;
 mod failures;
 mod full_disk;
 mod large_objects;

@@ -85,6 +85,15 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Vec<Column
     Ok(columns)
 }
 
+/// A counter that servers keep among a column's options, since the minor versions of November 2026 (15.20). They ignore what they are
+/// told of it, and older ones refuse it.
+const COUNTER: &str = "pg_attver=";
+
+/// Options without what is the server's.
+fn settable(options: &str) -> String {
+    options.split(", ").filter(|option| !option.starts_with(COUNTER)).collect::<Vec<_>>().join(", ")
+}
+
 fn column(row: &Row) -> Result<Column, CatalogError> {
     let not_null = match row.optional("not_null")? {
         None => None,
@@ -104,7 +113,7 @@ fn column(row: &Row) -> Result<Column, CatalogError> {
         storage: row.letter("storage")?,
         type_storage: row.letter("type_storage")?,
         compression: row.letter("compression")?,
-        options: row.fragment("options")?.unwrap_or_default(),
+        options: settable(&row.fragment("options")?.unwrap_or_default()),
         foreign_options: row.fragment("foreign_options")?.unwrap_or_default(),
         acl: row.optional("acl")?,
     })

@@ -53,3 +53,31 @@ async fn what_no_statement_sets_of_a_views_columns_is_left_out() {
         assert!(!assert_said_as_pg_dump(major, sql).await.contains("ALTER COLUMN"), "{major}");
     }
 }
+
+/// As servers of later minor versions than those of these tests write it there.
+#[tokio::test]
+async fn a_server_s_own_counter_is_no_option_of_a_column() {
+    for major in MAJORS {
+        let database = Database::create(major).await;
+        let set = |options: &str, column: &str| {
+            format!(
+                "UPDATE pg_attribute SET attoptions = '{{{options}}}' WHERE attrelid = 'counted'::regclass AND attname = '{column}'"
+            )
+        };
+        let table = "CREATE TABLE counted (alone int, first int, last int)";
+        let (only, first, last) =
+            ("pg_attver=345940280", "pg_attver=3,n_distinct=5", "n_distinct_inherited=-1,pg_attver=4");
+        let sql = [table, &set(only, "alone"), &set(first, "first"), &set(last, "last")].join("; ");
+        database.run(&sql).await;
+        let schema = schema_of(&database).await;
+        let said: Vec<&str> = schema.lines().filter(|line| line.contains("ALTER COLUMN")).collect();
+        assert_eq!(
+            said,
+            [
+                "ALTER TABLE ONLY public.counted ALTER COLUMN first SET (n_distinct=5);",
+                "ALTER TABLE ONLY public.counted ALTER COLUMN last SET (n_distinct_inherited=-1);",
+            ],
+            "{major}"
+        );
+    }
+}

@@ -68,7 +68,7 @@ pub enum Error {
     },
     /// Tables whose policies hide rows from us.
     #[error(
-        "row security hides rows of {} from role {role} HINT: Dump as the tables' owner, or as a role with BYPASSRLS.",
+        "row security hides rows of {} from role {role} HINT: Dump as a role with BYPASSRLS, or as the tables' owner if it isn't forced upon that one (NO FORCE ROW LEVEL SECURITY).",
         named(tables)
     )]
     RowSecurity {

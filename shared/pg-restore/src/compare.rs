@@ -199,6 +199,8 @@ pub(crate) struct Relations {
     pub(crate) pages: BTreeMap<Name, u64>,
     /// Tables not all of whose rows are the database's, with the condition for those that are.
     pub(crate) conditions: BTreeMap<Name, String>,
+    /// Tables whose row security is forced upon their owner, who reads them.
+    pub(crate) forced: BTreeSet<Name>,
 }
 
 /// Pages that are read at once: 64 MiB.
@@ -216,13 +218,13 @@ impl Relations {
         };
         let mut pieces = Vec::new();
         for leaf in leaves {
-            let condition = self.conditions.get(&leaf).cloned();
+            let (condition, forced) = (self.conditions.get(&leaf).cloned(), self.forced.contains(&leaf));
             let pages = if condition.is_some() { 0 } else { self.pages.get(&leaf).copied().unwrap_or(0) };
             let mut from = 0;
             loop {
                 let to = Some(from + PAGES).filter(|to| *to < pages);
                 let (table, columns, condition) = (leaf.clone(), Arc::clone(&columns), condition.clone());
-                pieces.push(Piece { table, columns, pages: (from, to), condition });
+                pieces.push(Piece { table, columns, pages: (from, to), condition, forced });
                 match to {
                     Some(next) => from = next,
                     None => break,
@@ -252,7 +254,8 @@ mod tests {
             (2 * PAGES + 1, vec![(0, Some(PAGES)), (PAGES, Some(2 * PAGES)), (2 * PAGES, None)]),
         ] {
             let pages = BTreeMap::from([(name.clone(), pages)]);
-            let relations = Relations { partitions: BTreeMap::new(), pages, conditions: BTreeMap::new() };
+            let (partitions, conditions) = (BTreeMap::new(), BTreeMap::new());
+            let relations = Relations { partitions, pages, conditions, forced: BTreeSet::new() };
             let pieces = relations.pieces(&totals, &BTreeSet::new());
             assert_eq!(pieces.iter().map(|piece| piece.pages).collect::<Vec<_>>(), expected);
         }

@@ -29,10 +29,12 @@ use crate::totals::Totals;
 
 mod foreign_keys;
 pub(crate) mod large_objects;
+mod row_security;
 mod tables;
 mod triggers;
 
 use foreign_keys::ForeignKeys;
+use row_security::Forced;
 use tables::Tables;
 use triggers::Triggers;
 
@@ -114,11 +116,11 @@ async fn run(
             let (on_conflict, found) = (options.choice.on_conflict, Tables::find(&session, &tables).await?);
             match on_conflict {
                 OnConflict::Fail => {
-                    found.must_be_empty(&session, true).await?;
+                    found.must_be_empty(&session).await?;
                     large_objects::must_be_new(&session, &plan.large_objects).await?;
                 }
                 OnConflict::Truncate => {
-                    found.must_be_empty(&session, false).await?;
+                    found.must_be_removable(&session).await?;
                     let family = found.family(&session).await?;
                     ForeignKeys::find(&session, &family).await?.must_be_within(&family)?;
                 }
@@ -258,6 +260,7 @@ async fn compare(
 struct Guards {
     foreign_keys: ForeignKeys,
     triggers: Triggers,
+    forced: Forced,
 }
 
 impl Guards {
@@ -274,10 +277,13 @@ impl Guards {
         if again != foreign_keys || tables.family(session).await? != family {
             return Err(Error::Unfit { why: vec!["its tables were altered meanwhile: restore again".to_owned()] });
         }
+        let forced = Forced::find(session, &family).await?;
+        // It would hide the rows that are there, too.
+        forced.lift(session).await?;
         match options.choice.on_conflict {
-            OnConflict::Fail => tables.must_be_empty(session, true).await?,
+            OnConflict::Fail => tables.must_be_empty(session).await?,
             OnConflict::Truncate => {
-                tables.must_be_empty(session, false).await?;
+                tables.must_be_removable(session).await?;
                 foreign_keys.must_be_within(&family)?;
             }
         }
@@ -288,11 +294,12 @@ impl Guards {
         if options.choice.on_conflict == OnConflict::Truncate {
             tables.truncate(session).await?;
         }
-        Ok(Self { foreign_keys, triggers })
+        Ok(Self { foreign_keys, triggers, forced })
     }
 
     async fn remove(self, session: &Session) -> Result<(), Error> {
         self.foreign_keys.add(session).await?;
+        self.forced.restore(session).await?;
         self.triggers.restore(session).await
     }
 }

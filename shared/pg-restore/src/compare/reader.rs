@@ -34,6 +34,8 @@ pub(crate) struct Piece {
     pub(crate) pages: (u64, Option<u64>),
     /// What selects the rows that are the database's, if an extension has others there: then of all pages.
     pub(crate) condition: Option<String>,
+    /// Row security is forced upon its owner, who reads it.
+    pub(crate) forced: bool,
 }
 
 /// Reads tables back.
@@ -41,6 +43,8 @@ pub(crate) struct Reader {
     session: Session,
     encoding: String,
     seed: DigestSeed,
+    /// Whether all is one transaction.
+    transaction: bool,
 }
 
 impl Reader {
@@ -51,12 +55,12 @@ impl Reader {
         if let Err(error) = session.client.batch_execute(&settings).await {
             return Err(failed(Failure::of(&session, error, Rows::None)));
         }
-        Ok(Self::over(session, encoding, seed))
+        Ok(Self { transaction: false, ..Self::over(session, encoding, seed) })
     }
 
-    /// Over a session whose settings are right.
+    /// Over a session whose settings are right, within its transaction.
     pub(crate) fn over(session: Session, encoding: &str, seed: DigestSeed) -> Self {
-        Self { session, encoding: encoding.to_owned(), seed }
+        Self { session, encoding: encoding.to_owned(), seed, transaction: true }
     }
 
     pub(crate) fn into_session(self) -> Session {
@@ -78,7 +82,9 @@ impl Reader {
             source: Failure::of(&self.session, error, Rows::None),
         };
         let conditions = conditions(&self.session).await.map_err(failed)?;
-        let mut relations = Relations { partitions: Default::default(), pages: Default::default(), conditions };
+        let forced = self.client().query(FORCED, &[]).await.map_err(failed)?;
+        let forced = forced.iter().map(|row| (row.get(0), row.get(1))).collect();
+        let mut relations = Relations { partitions: Default::default(), pages: Default::default(), conditions, forced };
         for row in self.client().query(PARTITIONS, &[]).await.map_err(failed)? {
             let leaves = relations.partitions.entry((row.get(0), row.get(1))).or_default();
             leaves.extend(row.get::<_, Option<String>>(2).zip(row.get(3)));
@@ -106,6 +112,7 @@ impl Reader {
         );
         let mut digest = RowsInPieces::new(self.seed);
         let reading = async {
+            let forced_again = if piece.forced { Some(self.lift(&qualified(schema, table)).await?) } else { None };
             let mut copying = self.session.copy_out(&sql).await?;
             let mut text = Vec::new();
             while copying.read(&mut text, PIECE).await? {
@@ -113,13 +120,26 @@ impl Reader {
                 text.clear();
             }
             digest.add(&text);
-            Ok(())
+            match forced_again {
+                Some(back) => self.client().batch_execute(back).await,
+                None => Ok(()),
+            }
         };
         reading.await.map_err(|error| Error::Step {
             act: format!("read back table {schema}.{table}"),
             source: Failure::of(&self.session, error, Rows::AtHand),
         })?;
         Ok(digest.end())
+    }
+
+    /// Lifts the row security that is forced upon a table's owner, which hides its rows. Returns what undoes that.
+    async fn lift(&self, table: &str) -> Result<&'static str, tokio_postgres::Error> {
+        let (begin, back) = match self.transaction {
+            true => ("SAVEPOINT offsite_read", "ROLLBACK TO SAVEPOINT offsite_read; RELEASE SAVEPOINT offsite_read"),
+            false => ("BEGIN READ WRITE", "ROLLBACK"),
+        };
+        let sql = format!("{begin}; ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY");
+        self.client().batch_execute(&sql).await.map(|()| back)
     }
 
     /// Number of large objects.
@@ -155,6 +175,12 @@ const PARTITIONS: &str = "\
     FROM pg_catalog.pg_partition_tree(r.oid) t JOIN pg_catalog.pg_class l ON l.oid = t.relid AND l.relkind = 'r' \
     JOIN pg_catalog.pg_namespace n ON n.oid = l.relnamespace) leaf ON true \
     WHERE r.relkind = 'p'";
+
+/// Tables of this role's whose rows it sees only as far as policies let it.
+const FORCED: &str = "\
+    SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c \
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND c.relforcerowsecurity \
+    AND pg_catalog.row_security_active(c.oid) AND pg_catalog.pg_has_role(c.relowner, 'USAGE')";
 
 /// Heaps of more than 64 MiB, and their pages, where the server finds a range of them without reading the others.
 const PAGES: &str = "\

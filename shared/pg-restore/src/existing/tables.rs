@@ -53,19 +53,19 @@ impl Tables {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    /// Of all of them; or else of those that can't be emptied.
-    pub(super) async fn must_be_empty(&self, session: &Session, all: bool) -> Result<(), Error> {
-        let mut filled = Vec::new();
-        for table in self.found.iter().filter(|table| all || table.others) {
-            let only = if table.partitioned { "" } else { "ONLY " };
-            let condition = table.condition.as_deref().unwrap_or_default();
-            let sql = format!("SELECT EXISTS (SELECT FROM {only}{}{condition})", table.name);
-            let row = session.client.query_one(&sql, &[]).await;
-            if row.map_err(|error| step(session, &format!("look into table {}", table.name), error))?.get(0) {
-                filled.push(table.name.clone());
-            }
-        }
-        if filled.is_empty() { Ok(()) } else { Err(Error::NotEmpty { tables: filled }) }
+    pub(super) async fn must_be_empty(&self, session: &Session) -> Result<(), Error> {
+        let tables = filled(session, &self.found.iter().collect::<Vec<_>>()).await?;
+        if tables.is_empty() { Ok(()) } else { Err(Error::NotEmpty { tables }) }
+    }
+
+    /// An extension's table of another role's can't be emptied, so there must be nothing to be removed.
+    pub(super) async fn must_be_removable(&self, session: &Session) -> Result<(), Error> {
+        let others: Vec<&Table> = self.found.iter().filter(|table| table.others).collect();
+        let tables = filled(session, &others).await?;
+        let why = tables.iter().map(|table| {
+            format!("table {table}, an extension's and of another role, holds rows that would have to go: have its owner remove them")
+        });
+        if tables.is_empty() { Ok(()) } else { Err(Error::Unfit { why: why.collect() }) }
     }
 
     pub(super) async fn truncate(&self, session: &Session) -> Result<(), Error> {
@@ -83,6 +83,21 @@ impl Tables {
         }
         execute(session, "empty the tables", &rows.join("; ")).await
     }
+}
+
+/// Those that hold rows of the database's.
+async fn filled(session: &Session, tables: &[&Table]) -> Result<Vec<String>, Error> {
+    let mut filled = Vec::new();
+    for table in tables {
+        let only = if table.partitioned { "" } else { "ONLY " };
+        let condition = table.condition.as_deref().unwrap_or_default();
+        let sql = format!("SELECT EXISTS (SELECT FROM {only}{}{condition})", table.name);
+        let row = session.client.query_one(&sql, &[]).await;
+        if row.map_err(|error| step(session, &format!("look into table {}", table.name), error))?.get(0) {
+            filled.push(table.name.clone());
+        }
+    }
+    Ok(filled)
 }
 
 /// Locks tables in the order of their oids, so that two that do so never wait for each other.

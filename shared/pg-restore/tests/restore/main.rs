@@ -20,5 +20,6 @@ mod proof;
 mod psql;
 mod readiness;
 mod request;
+mod row_security;
 mod selection;
 mod source;

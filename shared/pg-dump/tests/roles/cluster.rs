@@ -8,6 +8,10 @@ use sql_text::quote::{identifier, literal};
 use testing::stack::{Server, stack};
 use testing::unique;
 
+/// How a server words that another session was at the same rows of a catalog: clusters of other tests change those that all
+/// databases share.
+const RACED: [&str; 2] = ["tuple concurrently", "cache lookup failed for parameter ACL"];
+
 /// All names begin alike, since roles are the whole server's.
 pub(crate) struct Cluster {
     pub(crate) server: Server,
@@ -119,8 +123,9 @@ impl Cluster {
             let sql_text::Statement::Sql(text) = statement.unwrap() else { panic!("COPY") };
             let text = std::str::from_utf8(text.text).unwrap();
             while let Err(error) = client.batch_execute(text).await {
-                // Clusters of other tests on this server change the same rows of the catalogs that all databases share.
-                let raced = error.as_db_error().is_some_and(|error| error.message().starts_with("tuple concurrently"));
+                let raced = error
+                    .as_db_error()
+                    .is_some_and(|error| RACED.iter().any(|beginning| error.message().starts_with(beginning)));
                 assert!(raced, "{text}: {error:?}");
             }
         }

@@ -19,10 +19,10 @@ pub(super) enum Verdict {
     Failed,
 }
 
-/// Whether a statement of this kind may fail at all: a definition, and nothing that writes rows.
+/// Whether a statement of this kind may fail at all: a definition, and nothing that writes rows but what these define.
 pub(super) fn may_fail(kind: SectionKind, sql: &[u8]) -> bool {
     let definitions = matches!(kind, SectionKind::PreData | SectionKind::LargeObjects | SectionKind::PostData);
-    let defines = ["create", "alter", "comment", "grant", "revoke", "security"];
+    let defines = ["create", "alter", "comment", "grant", "revoke", "security", "refresh"];
     let mut words = Words::new(sql);
     definitions && (words.take_any(&defines) || words.take(&["set", "session", "authorization"]))
 }

@@ -1,12 +1,12 @@
 //! Tables whose row security is forced upon their owner: it could neither write nor read their rows.
 
 use serde_json::json;
-use testing::postgres::Database;
+use testing::postgres::{Database, MAJORS};
 
 use crate::backup::Backup;
 use crate::database::Place;
 use crate::existing::{Existing, backup, data, refused, restore};
-use crate::login::{By, by_anyone_anywhere};
+use crate::login::{By, Login, by_anyone_anywhere};
 use crate::selection::choosing;
 
 /// Nobody sees a row. Of the partitioned table, one partition by itself hides its own.
@@ -67,4 +67,23 @@ async fn all_of_it_goes_into_a_database_that_is_there(by: By) {
     let client = target.database.connect().await;
     assert_eq!(client.query_one(FORCED, &[]).await.unwrap().get::<_, i64>(0), 3);
 }
+}
+
+/// It would hold what its owner sees, and the dump says that nothing is to be hidden.
+#[tokio::test(flavor = "multi_thread")]
+async fn materialized_view_over_hidden_rows_is_named_and_stays_empty() {
+    for major in MAJORS {
+        let source = source(By::superuser(major)).await;
+        source.run("CREATE MATERIALIZED VIEW seen AS SELECT count(*) AS n FROM tenants").await;
+        for by in [By::superuser(major), By::master(major)] {
+            let place = Place::by(by).await;
+            let backup = Backup::of(&source).await.into();
+            let report = place.restore_with(backup, choosing(json!({"no_owner": true}))).await.unwrap();
+            assert!(report.rows_equal && report.rows == 11, "{report:?}");
+            let populated: bool = place.query("SELECT relispopulated FROM pg_class WHERE relname = 'seen'").await;
+            assert_eq!(populated, by.login == Login::Superuser, "{by:?}");
+            let said = report.needs_superuser.join("\n");
+            assert_eq!(said.contains("REFRESH MATERIALIZED VIEW public.seen"), !populated, "{by:?}: {said}");
+        }
+    }
 }

@@ -85,6 +85,27 @@ async fn what_could_not_be_compared_fails_the_drill() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn check_that_would_write_or_takes_too_long_fails_by_its_name() {
+    let (_source, backup) = rows().await;
+    let role = Role::new().await;
+    let mut drill = drilling();
+    drill.check_timeout = Duration::from_secs(1);
+    let check = |name: &str, sql: &str| DrillCheck { name: name.to_owned(), sql: sql.to_owned() };
+    let write = "WITH written AS (INSERT INTO t VALUES (11) RETURNING n) SELECT true FROM written";
+    drill.checks = vec![
+        check("writes", write),
+        check("sleeps", "SELECT pg_sleep(600) IS NOT NULL"),
+        check("counts", "SELECT count(*) = 10 FROM t"),
+    ];
+    let error = failed(&role, backup.into(), proving(), drill).await.to_string();
+    for part in ["writes (", "in a read-only transaction)", "sleeps (it took more than 1 s)"] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    assert!(!error.contains("counts"), "{error}");
+    role.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn check_that_hangs_ends_with_the_drill_s_time() {
     let (_source, backup) = rows().await;
     let role = Role::new().await;

@@ -127,7 +127,7 @@ impl Scratch {
     pub(crate) async fn discard(mut self, cause: Error) -> Error {
         self.exists = false;
         // Told at once: dropping takes its time.
-        tracing::warn!(database = self.name, %cause, "the restore failed: its database is dropped");
+        tracing::warn!(database = self.name, %cause, "what was restored is dropped");
         match drop_database(&self.maintenance, &self.name, self.drop_timeout).await {
             Ok(()) => cause,
             Err(error) => Error::LeftBehind { name: self.name.clone(), drop: Box::new(error), source: Box::new(cause) },

@@ -65,9 +65,9 @@ async fn a_server_s_own_counter_is_no_option_of_a_column() {
             )
         };
         let table = "CREATE TABLE counted (alone int, first int, last int)";
-        let (only, first, last) =
+        let (alone, first, last) =
             ("pg_attver=345940280", "pg_attver=3,n_distinct=5", "n_distinct_inherited=-1,pg_attver=4");
-        let sql = [table, &set(only, "alone"), &set(first, "first"), &set(last, "last")].join("; ");
+        let sql = [table, &set(alone, "alone"), &set(first, "first"), &set(last, "last")].join("; ");
         database.run(&sql).await;
         let schema = schema_of(&database).await;
         let said: Vec<&str> = schema.lines().filter(|line| line.contains("ALTER COLUMN")).collect();

@@ -4,6 +4,7 @@ use pg_client::Session;
 use sql_text::quote::qualified;
 use sql_volume::TableTotals;
 
+use crate::configuration::{IS_OF_EXTENSION, conditions};
 use crate::error::Error;
 use crate::existing::{Oids, execute, list, step};
 
@@ -27,8 +28,10 @@ impl Tables {
     pub(super) async fn find(session: &Session, totals: &[TableTotals]) -> Result<Self, Error> {
         let schemas: Vec<&str> = totals.iter().map(|table| table.schema.as_str()).collect();
         let names: Vec<&str> = totals.iter().map(|table| table.table.as_str()).collect();
-        let rows = session.client.query(FIND, &[&schemas, &names]).await;
+        let sql = FIND.replace("{IS_OF_EXTENSION}", IS_OF_EXTENSION);
+        let rows = session.client.query(&sql, &[&schemas, &names]).await;
         let rows = rows.map_err(|error| step(session, "look for the tables", error))?;
+        let conditions = conditions(session).await.map_err(|error| step(session, "look for extensions", error))?;
         let (mut found, mut why) = (Vec::new(), Vec::new());
         for (totals, row) in totals.iter().zip(rows) {
             let name = qualified(&totals.schema, &totals.table);
@@ -39,8 +42,8 @@ impl Tables {
             let columns: Vec<String> = row.get(2);
             let missing = totals.columns.iter().filter(|column| !columns.contains(column));
             why.extend(missing.map(|column| format!("table {name} has no column {column} to be filled")));
-            let condition = row.get::<_, Option<&str>>(3).map(|condition| format!(" {condition}"));
-            found.push(Table { oid, name, partitioned: row.get(1), condition, others: row.get(4) });
+            let condition = conditions.get(&(totals.schema.clone(), totals.table.clone())).cloned();
+            found.push(Table { oid, name, partitioned: row.get(1), condition, others: row.get(3) });
         }
         if why.is_empty() { Ok(Self { found }) } else { Err(Error::Unfit { why }) }
     }
@@ -115,11 +118,7 @@ pub(super) async fn lock(session: &Session, oids: &Oids) -> Result<(), Error> {
 const FIND: &str = "\
     SELECT c.oid, c.relkind = 'p', ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a \
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''), \
-    (SELECT x.condition FROM pg_catalog.pg_extension e CROSS JOIN LATERAL unnest(e.extconfig, e.extcondition) AS x(oid, condition) \
-    WHERE x.oid = c.oid AND x.condition <> ''), \
-    NOT pg_catalog.pg_has_role(c.relowner, 'USAGE') AND EXISTS (SELECT FROM pg_catalog.pg_depend d \
-    WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'e' \
-    AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass) \
+    NOT pg_catalog.pg_has_role(c.relowner, 'USAGE') AND {IS_OF_EXTENSION} \
     FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS t(schema, name, place) \
     LEFT JOIN (pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace) \
     ON n.nspname = t.schema AND c.relname = t.name AND c.relkind IN ('r', 'p') ORDER BY t.place";

@@ -83,6 +83,18 @@ async fn rows_of_an_extension_that_only_a_superuser_may_create_are_named_with_it
 }
 }
 
+/// What the backup defines itself is no extension's, though one could not be created either.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_a_table_that_may_not_be_created_end_the_restore() {
+    let by = By::master("17");
+    let source = application(by, Creators::Superusers, ROWS).await;
+    let target = Existing::create(by, "").await;
+    // Its own database no more, and nothing may be created in its schema.
+    target.database.run(&format!("ALTER DATABASE {} OWNER TO CURRENT_USER", target.database.name)).await;
+    let said = refused(&target, backup(&source).await, proving()).await;
+    assert!(said.contains("TABLE DATA public.t") && said.contains("\"public.t\" does not exist"), "{said}");
+}
+
 /// A row that was altered on its way is seen in such a table too.
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_of_the_database_are_compared() {

@@ -95,23 +95,26 @@ impl Catalog {
         let (database, version) = properties::read(client).await?;
         let reader = Reader::new(client, beside, version);
         let at_once = &reader.beside();
-        let (mut model, present) = tokio::try_join!(biased; Model::read(&reader), Present::read(at_once))?;
-        model.select(selection, unread);
-        Self::of(&reader, database, &model, &present).await
+        // What there is is asked for last: the server answers while the definitions are told here.
+        let definitions = async {
+            let mut model = Model::read(&reader).await?;
+            model.select(selection, unread);
+            on_a_thread(move || Ok((Told::of(&model)?, model))).await
+        };
+        let ((told, model), present) = tokio::try_join!(biased; definitions, Present::read(at_once))?;
+        Self::of(&reader, database, &model, told, &present).await
     }
 
-    /// Tells a model, and looks whether it was all.
+    /// Looks whether what was told is all.
     async fn of(
         reader: &Reader<'_>,
         database: DatabaseProperties,
         model: &Model,
+        told: Told,
         present: &Present,
     ) -> Result<Self, CatalogError> {
         let version = reader.version;
-        let mut graph = depend::build(model);
-        let order = sort::sort(&mut graph)?;
-        let emitted = tell::all(model, &graph, &order)?;
-        let (tables, sequences) = data::read(model, &graph, &order);
+        let Told { emitted, tables, sequences } = told;
         let not_dumped = inventory::missing(reader, present, model, &emitted, &tables, &sequences).await?;
         if !not_dumped.is_empty() && !model.selection.allow_partial {
             return Err(CatalogError::NotDumped(not_dumped));
@@ -215,6 +218,34 @@ pub async fn schema_text(client: &Client) -> Result<String, CatalogError> {
     let catalog = catalog?;
     let entries = catalog.pre_data().chain(catalog.post_data()).map(|entry| entry.text.as_str());
     Ok(std::iter::once(catalog.preamble().as_str()).chain(entries).chain([Catalog::trailer()]).collect())
+}
+
+/// A model as text.
+struct Told {
+    emitted: Emitted,
+    tables: Vec<TableData>,
+    sequences: Vec<SequenceData>,
+}
+
+impl Told {
+    fn of(model: &Model) -> Result<Self, CatalogError> {
+        let mut graph = depend::build(model);
+        let order = sort::sort(&mut graph)?;
+        let emitted = tell::all(model, &graph, &order)?;
+        let (tables, sequences) = data::read(model, &graph, &order);
+        Ok(Self { emitted, tables, sequences })
+    }
+}
+
+/// Runs what takes long without waiting for anything where it keeps no connection waiting.
+async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, CatalogError> + Send + 'static,
+) -> Result<T, CatalogError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        // It isn't aborted, so it panicked.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
 }
 
 fn requirements(emitted: &Emitted) -> Requirements {

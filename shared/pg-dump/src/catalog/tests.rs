@@ -49,7 +49,7 @@ const SCHEMA: &str = "CREATE SCHEMA app; CREATE EXTENSION citext; \
     SELECT lo_create(4242); GRANT SELECT ON LARGE OBJECT 4242 TO PUBLIC; COMMENT ON COLUMN t.b IS 'said'; COMMENT ON INDEX of_t IS 'said';";
 
 async fn of(reader: &Reader<'_>, properties: &DatabaseProperties, model: &Model) -> Result<Catalog, CatalogError> {
-    Catalog::of(reader, properties.clone(), model, &Present::read(reader).await?).await
+    Catalog::of(reader, properties.clone(), model, Told::of(model)?, &Present::read(reader).await?).await
 }
 
 /// Something that the dumper does not see, and how the inventory names it.

@@ -20,34 +20,33 @@ pub(crate) struct ColumnDefault {
 }
 
 pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, ColumnDefault>, CatalogError> {
-    // Only a generation expression names columns, for which the server locks the table and loads its description.
-    let beside = reader.beside();
-    let (mut defaults, generated) = tokio::try_join!(biased; of(&beside, "0", "a.attgenerated = ''"), of(reader, "d.adrelid", "a.attgenerated <> ''"))?;
-    defaults.extend(generated);
-    Ok(defaults)
-}
-
-/// The expressions that mean columns of `relation`, of those columns that `condition` is true for.
-async fn of(
-    reader: &Reader<'_>,
-    relation: &str,
-    condition: &str,
-) -> Result<BTreeMap<u32, ColumnDefault>, CatalogError> {
-    let sql = format!(
-        "SELECT d.oid, d.adrelid AS table, d.adnum AS column, pg_get_expr(d.adbin, {relation}) AS expression \
+    let sql = "SELECT d.oid, d.adrelid AS table, d.adnum AS column, \
+         CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, 0) END AS expression \
          FROM pg_attrdef d JOIN pg_class c ON c.oid = d.adrelid \
-         JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum \
-         WHERE c.relpersistence <> 't' AND {condition}"
-    );
-    let mut defaults = BTreeMap::new();
+         JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE c.relpersistence <> 't'";
+    let (mut defaults, mut generated) = (BTreeMap::new(), Vec::new());
     let take = |row: &Row| {
         let oid = row.oid("oid")?;
-        let (table, column, expression) =
-            (row.oid("table")?, row.number("column")?, row.fragment("expression")?.unwrap_or_default());
-        defaults.insert(oid, ColumnDefault { oid, table, column, expression });
+        let (table, column, expression) = (row.oid("table")?, row.number("column")?, row.fragment("expression")?);
+        if expression.is_none() {
+            generated.push(oid.to_string());
+        }
+        defaults.insert(oid, ColumnDefault { oid, table, column, expression: expression.unwrap_or_default() });
         Ok(())
     };
-    reader.each("column defaults", &sql, take).await?;
+    reader.beside().each("column defaults", sql, take).await?;
+    // Only a generation expression names columns, for which the server locks the table and loads its description.
+    if !generated.is_empty() {
+        let sql = format!(
+            "SELECT oid, pg_get_expr(adbin, adrelid) AS expression FROM pg_attrdef WHERE oid IN ({})",
+            generated.join(", ")
+        );
+        for row in reader.rows("column defaults", &sql).await? {
+            if let Some(default) = defaults.get_mut(&row.oid("oid")?) {
+                default.expression = row.fragment("expression")?.unwrap_or_default();
+            }
+        }
+    }
     Ok(defaults)
 }
 

@@ -32,24 +32,30 @@ pub(crate) struct Index {
 }
 
 pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, Index>, CatalogError> {
+    // Only an expression has a target of its own. There are few, and very many columns.
+    let statistics = |what| {
+        format!(
+            "CASE WHEN i.indexprs IS NOT NULL THEN (SELECT array_agg(a.{what} ORDER BY a.attnum) FROM pg_attribute a \
+                 WHERE a.attrelid = i.indexrelid AND {} >= 0) END",
+            reader.version.column_statistics()
+        )
+    };
     let sql = format!(
         "SELECT i.indexrelid AS oid, i.indrelid AS table, x.relname AS name, \
          CASE WHEN c.oid IS NULL THEN pg_get_indexdef(i.indexrelid) END AS definition, \
          i.indkey AS columns, i.indnkeyatts AS key_columns, i.indisclustered AS clustered, i.indisreplident AS replica_identity, \
          {nulls_not_distinct} AS nulls_not_distinct, x.reloptions AS options, coalesce(s.spcname, '') AS tablespace, \
          h.inhparent AS parent, c.oid AS constraint, \
-         st.columns AS statistics_columns, st.targets AS statistics_targets \
+         {of_expressions} AS statistics_columns, {targets} AS statistics_targets \
          FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid \
          LEFT JOIN pg_tablespace s ON s.oid = x.reltablespace LEFT JOIN pg_inherits h ON h.inhrelid = i.indexrelid \
-         LEFT JOIN (SELECT a.attrelid, array_agg(a.attnum ORDER BY a.attnum)::text[] AS columns, \
-             array_agg(a.attstattarget ORDER BY a.attnum)::text[] AS targets \
-             FROM pg_attribute a WHERE {statistics} >= 0 GROUP BY a.attrelid) st ON st.attrelid = i.indexrelid \
          LEFT JOIN pg_constraint c \
              ON c.conrelid = i.indrelid AND c.conindid = i.indexrelid AND c.contype IN ('p', 'u', 'x') \
          WHERE (i.indisvalid OR t.relkind = 'p') AND i.indisready \
          AND t.relpersistence <> 't' AND i.indexrelid >= 16384 AND t.relkind <> 't'",
         nulls_not_distinct = reader.version.index_nulls_not_distinct(),
-        statistics = reader.version.column_statistics(),
+        of_expressions = statistics("attnum"),
+        targets = statistics("attstattarget"),
     );
     let mut indexes = BTreeMap::new();
     let take = |row: &Row| {

@@ -117,6 +117,8 @@ async fn run(
             match on_conflict {
                 OnConflict::Fail => {
                     found.must_be_empty(&session).await?;
+                    let forced = Forced::find(&session, &found.family(&session).await?).await?;
+                    report.warnings.extend(forced.hiding());
                     large_objects::must_be_new(&session, &plan.large_objects).await?;
                 }
                 OnConflict::Truncate => {

@@ -15,6 +15,13 @@ impl Forced {
         Ok(Self(rows.iter().map(|row| row.get(0)).collect()))
     }
 
+    /// What a dry run can't see, since it lifts nothing.
+    pub(super) fn hiding(&self) -> impl Iterator<Item = String> {
+        self.0.iter().map(|table| {
+            format!("table {table} may hold rows, which its row security hides until the restore lifts it; then they stop it")
+        })
+    }
+
     pub(super) async fn lift(&self, session: &Session) -> Result<(), Error> {
         self.alter(session, "NO FORCE", "lift the row security").await
     }

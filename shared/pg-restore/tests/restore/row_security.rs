@@ -59,6 +59,23 @@ async fn rows_come_back_into_a_database_that_is_there(by: By) {
 }
 
 by_anyone_anywhere! {
+async fn dry_run_says_where_it_cannot_see_whether_there_are_rows(by: By) {
+    let source = source(by).await;
+    let target = Existing::create(by, TABLES).await;
+    target.database.run("INSERT INTO tenants VALUES (9, 'hidden')").await;
+    let tried = restore(&target, backup(&source).await, data(json!({"dry_run": true}))).await;
+    if by.login == Login::Superuser {
+        let said = tried.unwrap_err().to_string();
+        assert!(said.starts_with("these tables hold rows already: public.tenants HINT"), "{said}");
+    } else {
+        let report = tried.unwrap();
+        let hiding: Vec<&str> = report.warnings.iter().filter_map(|warning| warning.split(" may hold rows").next()).collect();
+        assert_eq!(hiding, ["table public.tenants", "table public.bills", "table public.bills_2"]);
+    }
+}
+}
+
+by_anyone_anywhere! {
 async fn all_of_it_goes_into_a_database_that_is_there(by: By) {
     let source = source(by).await;
     let target = Existing::create(by, "").await;

@@ -170,8 +170,8 @@ impl FilesDrill<'_> {
             (same, proving_seconds) = (report, drill::rounded(seconds));
         }
         scratch.close().map_err(|source| Error::Scratch { source })?;
-        if restored.written != count || same.unchanged != count || restored.written_bytes != bytes {
-            return Err(Error::FilesDiffer { backup: backup.id.to_string(), what: differing(&restored, &same) });
+        if let Some(what) = differing(count, bytes, &restored, &same) {
+            return Err(Error::FilesDiffer { backup: backup.id.to_string(), what });
         }
         let mut report = FilesDrillReport {
             status: "ok",
@@ -197,20 +197,18 @@ impl FilesDrill<'_> {
     }
 }
 
-/// Files that were not restored, or are not on disk what the backup says.
-fn differing(restored: &RestoreReport, same: &RestoreReport) -> String {
-    let mut what: Vec<String> = restored
-        .failures
-        .iter()
-        .chain(&same.failures)
-        .take(10)
-        .map(|file| format!("{:?}: {}", file.key, file.why))
-        .collect();
+/// What, of `count` files of `bytes`, was not restored, or is not on disk what the backup says; `None` if all is as it was.
+fn differing(count: u64, bytes: u64, restored: &RestoreReport, same: &RestoreReport) -> Option<String> {
+    if (restored.written, restored.written_bytes, same.unchanged) == (count, bytes, count) {
+        return None;
+    }
+    let failures = restored.failures.iter().chain(&same.failures).take(10);
+    let mut what: Vec<String> = failures.map(|file| format!("{:?}: {}", file.key, file.why)).collect();
     what.push(format!(
-        "of {} files, {} were restored and {} are equal on disk",
-        restored.selected, restored.written, same.unchanged
+        "of {count} files ({bytes} bytes), {} ({} bytes) were restored and {} are equal on disk",
+        restored.written, restored.written_bytes, same.unchanged
     ));
-    what.join("; ")
+    Some(what.join("; "))
 }
 
 /// Which of `of` files are drawn, by their places: `wanted` different ones, each as likely as any other.
@@ -263,7 +261,25 @@ impl Random {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+    use file_archive::FailedFile;
+
     use super::*;
+
+    #[test]
+    fn sample_is_equal_only_if_every_file_was_written_and_is_found_to_be_the_same() {
+        let restored = RestoreReport { written: 2, written_bytes: 30, ..RestoreReport::default() };
+        let same = RestoreReport { unchanged: 2, ..RestoreReport::default() };
+        assert_eq!(differing(2, 30, &restored, &same), None);
+        let one = RestoreReport { unchanged: 1, written: 1, ..RestoreReport::default() };
+        let said = differing(2, 30, &restored, &one).unwrap();
+        assert_eq!(said, "of 2 files (30 bytes), 2 (30 bytes) were restored and 1 are equal on disk");
+        let shorter = RestoreReport { written_bytes: 29, ..restored.clone() };
+        assert!(differing(2, 30, &shorter, &same).unwrap().contains("2 (29 bytes) were restored"));
+        let failures = vec![FailedFile { key: "a".to_owned(), why: "it is gone".to_owned() }];
+        let fewer = RestoreReport { written: 1, failures, ..restored };
+        assert!(differing(2, 30, &fewer, &same).unwrap().starts_with("\"a\": it is gone; of 2 files"));
+    }
 
     #[test]
     fn every_file_is_as_likely_to_be_drawn() {

@@ -1,6 +1,6 @@
 //! The database under its provisional name: created, renamed when all is well, dropped otherwise.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pg_client::{ConnectOptions, Session};
 use sql_text::quote::{identifier, literal};
@@ -15,6 +15,8 @@ use crate::session;
 /// How often, and how long between, an act is repeated that others' sessions or a lost connection were in the way of.
 const ATTEMPTS: u32 = 6;
 const PAUSE: Duration = Duration::from_secs(1);
+/// Before another attempt that has nothing to wait for.
+const AT_ONCE: Duration = Duration::from_millis(50);
 /// `query_canceled`: the time was over.
 const CANCELLED: &str = "57014";
 /// The renaming makes itself, and with it everything before it, durable, whatever the role's default is.
@@ -155,6 +157,7 @@ impl Drop for Scratch {
 
 pub(crate) async fn drop_database(maintenance: &ConnectOptions, name: &str, timeout: Duration) -> Result<(), Error> {
     let (mut attempt, mut force) = (1, " WITH (FORCE)");
+    let began = Instant::now();
     loop {
         let dropped = async {
             let session = connect(maintenance).await?;
@@ -179,6 +182,9 @@ pub(crate) async fn drop_database(maintenance: &ConnectOptions, name: &str, time
             Ok(())
         };
         match dropped.await {
+            Err(Error::Step { source, .. }) if is_full(&source) && began.elapsed() < timeout => {
+                tokio::time::sleep(AT_ONCE).await;
+            }
             Err(Error::Step { source, .. }) if attempt < ATTEMPTS && (may_pass(&source) || denied(&source)) => {
                 // Without superuser, FORCE stumbles over an autovacuum worker, which a plain DROP ends by itself.
                 force = if denied(&source) { "" } else { " WITH (FORCE)" };
@@ -213,6 +219,12 @@ async fn oid_of(session: &Session, name: &str) -> Result<Option<u32>, Error> {
 /// 42501 is `insufficient_privilege`.
 fn denied(failure: &Failure) -> bool {
     failure.code() == Some("42501")
+}
+
+/// 53100 is `disk_full`. Who needs a place in the server's memory may meet a block there that is to be written to the full disk first, such as
+/// one of the very database that is to be dropped. There may be many of them; each attempt gets past one.
+fn is_full(failure: &Failure) -> bool {
+    failure.code() == Some("53100")
 }
 
 /// Whether waiting or another connection may help: 55006 is `object_in_use`.

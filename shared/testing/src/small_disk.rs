@@ -24,10 +24,11 @@ cp -a "$1/base/." "$1/data/base"
 exec "$3/postgres" -D "$1/data"
 "#;
 
+/// Little memory: blocks that can't be written any more come to be in the way of those who need a place there.
 const SETTINGS: &str = "
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
-shared_buffers = 16MB
+shared_buffers = 8500kB
 max_wal_size = 64MB
 autovacuum = off
 fsync = off

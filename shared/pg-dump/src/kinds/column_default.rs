@@ -47,6 +47,11 @@ pub(crate) async fn read(reader: &Reader<'_>) -> Result<BTreeMap<u32, ColumnDefa
             }
         }
     }
+    // The server knows none of a table that is gone: what would be told of it is no SQL.
+    if defaults.values().any(|default| default.expression.is_empty()) {
+        let (what, column, value) = ("column defaults", "expression".to_owned(), "NULL".to_owned());
+        return Err(CatalogError::Unexpected { what, column, value });
+    }
     Ok(defaults)
 }
 
